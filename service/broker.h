@@ -1,0 +1,61 @@
+#ifndef KELPMQ_SERVICE_BROKER_H_
+#define KELPMQ_SERVICE_BROKER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "service/base/clock.h"
+#include "service/base/timer_queue.h"
+#include "service/rpc/limits.h"
+#include "service/rpc/server.h"
+
+namespace kelpmq::service {
+
+struct BrokerOptions {
+  // max_request_bytes is taken from the limits.
+  ServerOptions server;
+  Limits limits;
+  // Tells this broker from others behind one balancer.
+  std::string node_id = "kelpmq";
+  // The time of queues, sessions and leases; null: real time, as for all that
+  // concerns connections. Both or none; both outlive the broker, and who gives
+  // them sees to it that due timers run.
+  const Clock* engine_clock = nullptr;
+  TimerQueue* engine_timers = nullptr;
+};
+
+// A whole broker in this process: clock, threads, engine, services and the
+// server in front of them. Thread-safety: thread-compatible.
+class Broker {
+ public:
+  // Serves from the moment this returns. Errors: those of Server::Start.
+  static absl::StatusOr<std::unique_ptr<Broker>> Start(BrokerOptions options);
+
+  // Stops, if it has not been stopped.
+  ~Broker();
+
+  // What it listens on, with the ports that were chosen for port 0.
+  const std::vector<std::string>& addresses() const;
+
+  // First step of a stop: health says NOT_SERVING, streams are told, new ones
+  // are refused, and the rest is served for `timeout` more of real time.
+  void BeginDrain(absl::Duration timeout);
+  // Whether there is nothing left to wait for.
+  bool drained() const;
+  // Second step: ends the streams that are left and stops. Blocks.
+  void Stop();
+
+ private:
+  struct Parts;
+
+  explicit Broker(std::unique_ptr<Parts> parts);
+
+  const std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace kelpmq::service
+
+#endif  // KELPMQ_SERVICE_BROKER_H_

@@ -1,0 +1,150 @@
+#include "service/cli/command.h"
+
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace kelpmq::service::cli {
+namespace {
+
+constexpr char kConnectionGroup[] = "Connection and output";
+
+bool ParseDuration(const std::string& text, absl::Duration* duration) {
+  double seconds = 0;
+  if (absl::SimpleAtod(text, &seconds)) {
+    *duration = absl::Seconds(seconds);
+  } else if (!absl::ParseDuration(text, duration)) {
+    return false;
+  }
+  return *duration >= absl::ZeroDuration();
+}
+
+}  // namespace
+
+void AddClientFlags(CLI::App* command, ClientFlags* flags, VhostFlag vhost) {
+  command
+      ->add_option("--address", flags->connection.address,
+                   "Where the broker listens: HOST:PORT or unix:/path "
+                   "(default 127.0.0.1:50672)")
+      ->type_name("ADDRESS")
+      ->envname("KELPMQ_ADDRESS")
+      ->group(kConnectionGroup);
+  if (vhost == VhostFlag::kYes) {
+    command
+        ->add_option("--vhost", flags->connection.vhost,
+                     "Virtual host to work in (default /)")
+        ->type_name("NAME")
+        ->envname("KELPMQ_VHOST")
+        ->group(kConnectionGroup);
+  }
+  AddDuration(
+      command, "--timeout", &flags->connection.timeout,
+      absl::StrCat("Longest wait for an answer of the broker: 5, "
+                   "500ms, 1m (default ",
+                   absl::FormatDuration(flags->connection.timeout), ")"))
+      ->group(kConnectionGroup);
+  command->add_flag("--json", flags->output.json, "Print JSON, for programs")
+      ->group(kConnectionGroup);
+  command
+      ->add_option("--color", flags->output.color,
+                   "auto (on a terminal, unless NO_COLOR is set), always or "
+                   "never")
+      ->type_name("WHEN")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->group(kConnectionGroup);
+}
+
+CLI::App* AddCommand(CLI::App* parent, const std::string& name,
+                     const std::string& description,
+                     const std::vector<std::string>& examples,
+                     const std::string& notes) {
+  CLI::App* command = parent->add_subcommand(name, description);
+  std::string footer = notes.empty() ? "" : absl::StrCat(notes, "\n\n");
+  absl::StrAppend(&footer, "Examples:");
+  for (const std::string& example : examples) {
+    absl::StrAppend(&footer, "\n  ", example);
+  }
+  command->footer(footer);
+  return command;
+}
+
+CLI::App* AddGroup(CLI::App* parent, const std::string& name,
+                   const std::string& description) {
+  CLI::App* group = parent->add_subcommand(name, description);
+  group->require_subcommand(1);
+  return group;
+}
+
+CLI::Option* AddRepeatable(CLI::App* command, const std::string& name,
+                           std::vector<std::string>* values,
+                           const std::string& description) {
+  return command->add_option(name, *values, description)
+      ->allow_extra_args(false);
+}
+
+CLI::Option* AddDuration(CLI::App* command, const std::string& name,
+                         absl::Duration* duration,
+                         const std::string& description) {
+  return command
+      ->add_option_function<std::string>(
+          name,
+          [name, duration](const std::string& text) {
+            if (!ParseDuration(text, duration)) {
+              throw CLI::ValidationError(
+                  name, absl::StrCat("'", text,
+                                     "' is no length of time; try 5, 500ms or "
+                                     "1m"));
+            }
+          },
+          description)
+      ->type_name("TIME");
+}
+
+CLI::Validator WholeNumber(uint64_t min, uint64_t max) {
+  return CLI::Validator(
+      [min, max](std::string& text) -> std::string {
+        uint64_t number = 0;
+        if (absl::SimpleAtoi(text, &number) && number >= min && number <= max) {
+          return "";
+        }
+        return absl::StrCat("'", text, "' is no whole number from ", min,
+                            " to ", max);
+      },
+      /*validator_desc=*/"");
+}
+
+std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
+                                     CLI::AppFormatMode mode) const {
+  return absl::StrReplaceAll(
+      CLI::Formatter::make_help(app, std::move(name), mode),
+      {{"\n\n\n", "\n\n"}});
+}
+
+std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {
+  std::string text = option->get_description();
+  if (!option->get_default_str().empty()) {
+    absl::StrAppend(&text, " (default ", option->get_default_str(), ")");
+  }
+  if (!option->get_envname().empty()) {
+    absl::StrAppend(&text, " [", option->get_envname(), "]");
+  }
+  return text;
+}
+
+std::string HelpFormatter::make_option_usage(const CLI::Option* option) const {
+  const std::string name = absl::StrCat(
+      option->get_name(), option->get_items_expected_max() > 1 ? "..." : "");
+  return option->get_required() ? name : absl::StrCat("[", name, "]");
+}
+
+std::string HelpFormatter::make_option_opts(const CLI::Option* option) const {
+  if (option->get_positional()) return "";
+  const std::string type = option->get_type_name();
+  return type.empty() || option->get_items_expected_max() == 0
+             ? ""
+             : absl::StrCat(" ", type);
+}
+
+}  // namespace kelpmq::service::cli

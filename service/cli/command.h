@@ -1,0 +1,83 @@
+#ifndef KELPMQ_SERVICE_CLI_COMMAND_H_
+#define KELPMQ_SERVICE_CLI_COMMAND_H_
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "service/cli/connection.h"
+#include "service/cli/output.h"
+
+namespace kelpmq::service::cli {
+
+// Flags that every client command has: where the broker is, how to print.
+struct ClientFlags {
+  ConnectionOptions connection;
+  OutputOptions output;
+};
+
+enum class VhostFlag { kYes, kNo };
+
+// Adds the flags of `flags` to `command`; it must outlive the parse.
+void AddClientFlags(CLI::App* command, ClientFlags* flags,
+                    VhostFlag vhost = VhostFlag::kYes);
+
+// A command. Its --help ends with its examples, one a line.
+//   notes: what one line of description cannot say; above the examples.
+CLI::App* AddCommand(CLI::App* parent, const std::string& name,
+                     const std::string& description,
+                     const std::vector<std::string>& examples,
+                     const std::string& notes = "");
+
+// A command that only holds others (`declare`), of which one must be given.
+CLI::App* AddGroup(CLI::App* parent, const std::string& name,
+                   const std::string& description);
+
+// An option that may be repeated, with one value each time. CLI11's default
+// would also eat the positionals that follow.
+CLI::Option* AddRepeatable(CLI::App* command, const std::string& name,
+                           std::vector<std::string>* values,
+                           const std::string& description);
+
+// An option for a length of time: "1.5" (seconds), "500ms", "2m".
+CLI::Option* AddDuration(CLI::App* command, const std::string& name,
+                         absl::Duration* duration,
+                         const std::string& description);
+
+// A check of an option's value. CLI11's own range explains itself with
+// floating-point numbers.
+CLI::Validator WholeNumber(uint64_t min, uint64_t max);
+
+// --help with one blank line between groups, and with defaults and environment
+// variables behind the descriptions instead of before them.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  std::string make_help(const CLI::App* app, std::string name,
+                        CLI::AppFormatMode mode) const override;
+  std::string make_option_opts(const CLI::Option* option) const override;
+  std::string make_option_desc(const CLI::Option* option) const override;
+  std::string make_option_usage(const CLI::Option* option) const override;
+};
+
+// Makes `command` run `run` when it is parsed, with a connection (which does
+// nothing before its first call) and an output made from the flags, and report
+// what it returns. `Flags` starts with a ClientFlags named `client`.
+template <typename Flags>
+void OnRun(CLI::App* command, std::shared_ptr<Flags> flags, int* exit_code,
+           absl::Status (*run)(const Flags&, Connection*, Output*)) {
+  command->callback([flags = std::move(flags), exit_code, run] {
+    Output output(flags->client.output);
+    Connection connection(flags->client.connection);
+    const absl::Status status = run(*flags, &connection, &output);
+    *exit_code = output.Finish(status, connection.target());
+  });
+}
+
+}  // namespace kelpmq::service::cli
+
+#endif  // KELPMQ_SERVICE_CLI_COMMAND_H_

@@ -1,0 +1,25 @@
+#ifndef KELPMQ_SERVICE_CLI_COMMANDS_H_
+#define KELPMQ_SERVICE_CLI_COMMANDS_H_
+
+#include <CLI/CLI.hpp>
+
+namespace kelpmq::service::cli {
+
+// Each adds its commands to `app`; a command that is parsed runs and sets
+// `*exit_code`, which must outlive the parse.
+void AddDeclareCommands(CLI::App* app, int* exit_code);
+void AddBindCommands(CLI::App* app, int* exit_code);
+void AddPublishCommand(CLI::App* app, int* exit_code);
+void AddGetCommand(CLI::App* app, int* exit_code);
+void AddConsumeCommand(CLI::App* app, int* exit_code);
+void AddDeleteCommands(CLI::App* app, int* exit_code);  // delete and purge
+void AddListCommands(CLI::App* app, int* exit_code);
+void AddStatusCommand(CLI::App* app, int* exit_code);
+void AddHealthcheckCommand(CLI::App* app, int* exit_code);
+void AddVhostCommands(CLI::App* app, int* exit_code);
+// `app` is the whole tree, read when the command runs.
+void AddCompletionCommand(CLI::App* app, int* exit_code);
+
+}  // namespace kelpmq::service::cli
+
+#endif  // KELPMQ_SERVICE_CLI_COMMANDS_H_

@@ -1,0 +1,17 @@
+#ifndef KELPMQ_SERVICE_CLI_HINTS_H_
+#define KELPMQ_SERVICE_CLI_HINTS_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "service/cli/errors.h"
+
+namespace kelpmq::service::cli {
+
+// What to do next about an error with this reason; empty if nobody can say.
+std::string HintFor(absl::string_view reason, const ErrorFacts& facts,
+                    const Target& target);
+
+}  // namespace kelpmq::service::cli
+
+#endif  // KELPMQ_SERVICE_CLI_HINTS_H_

@@ -1,0 +1,25 @@
+#ifndef KELPMQ_SERVICE_CLI_TOPOLOGY_JSON_H_
+#define KELPMQ_SERVICE_CLI_TOPOLOGY_JSON_H_
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/string_view.h"
+#include "kelpmq/v1/admin.pb.h"
+#include "kelpmq/v1/topology.pb.h"
+
+namespace kelpmq::service::cli {
+
+// What a broker holds, as JSON with the API's field names. Fields that are
+// facts (false, 0, "") are there too, so that programs need no defaults.
+nlohmann::ordered_json JsonOf(const v1::Exchange& exchange);
+nlohmann::ordered_json JsonOf(const v1::Queue& queue);
+nlohmann::ordered_json JsonOf(const v1::Binding& binding);
+nlohmann::ordered_json JsonOf(const v1::ConsumerInfo& consumer);
+nlohmann::ordered_json JsonOf(const v1::Vhost& vhost);
+
+// "queue" or "exchange".
+absl::string_view NameOf(v1::DestinationType type);
+
+}  // namespace kelpmq::service::cli
+
+#endif  // KELPMQ_SERVICE_CLI_TOPOLOGY_JSON_H_

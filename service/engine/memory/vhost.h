@@ -1,0 +1,130 @@
+#ifndef KELPMQ_SERVICE_ENGINE_MEMORY_VHOST_H_
+#define KELPMQ_SERVICE_ENGINE_MEMORY_VHOST_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "service/base/clock.h"
+#include "service/base/executor.h"
+#include "service/base/mutex.h"
+#include "service/base/timer_queue.h"
+#include "service/engine/engine.h"
+#include "service/exchange/router.h"
+#include "service/queue/queue.h"
+
+namespace kelpmq::service {
+
+// VHOST_NOT_FOUND (530).
+absl::Status NoSuchVhost(absl::string_view name);
+
+// One virtual host: its exchanges and bindings (a Router) and its queues by
+// name. Takes the params of Engine's calls, with Engine's effects and errors;
+// their vhost field has been used already. What needs no queue's answer
+// returns it at once.
+//
+// A queue leaves the tables when it says that it has closed, whoever closed it.
+//
+// Thread-safety: thread-safe. One lock guards the tables; no queue, sink or
+// completion is called under it, and publishing does not take it.
+class Vhost : public std::enable_shared_from_this<Vhost> {
+ public:
+  // What is passed in outlives the vhost and its queues.
+  static std::shared_ptr<Vhost> Create(std::string name, const Clock* clock,
+                                       TimerQueue* timers, Executor* executor);
+
+  // Use Create.
+  Vhost(std::string name, const Clock* clock, TimerQueue* timers,
+        Executor* executor);
+  Vhost(const Vhost&) = delete;
+  Vhost& operator=(const Vhost&) = delete;
+
+  // ---- Messages ----
+  void Publish(std::vector<PublishItem> items, Done<PublishResult> done);
+  void Get(GetParams params, Done<GetResult> done);
+  void EndGetWait(const EndGetWaitParams& params);
+  void Consume(ConsumeParams params, Done<ConsumerRef> done);
+
+  // ---- Topology ----
+  absl::StatusOr<DeclareExchangeResult> DeclareExchange(
+      const DeclareExchangeParams& params);
+  absl::StatusOr<bool> DeleteExchange(const DeleteExchangeParams& params);
+  absl::StatusOr<DeclareQueueResult> DeclareQueue(DeclareQueueParams params);
+  void DeleteQueue(const DeleteQueueParams& params,
+                   Done<DeleteQueueResult> done);
+  void PurgeQueue(const PurgeQueueParams& params, Done<uint64_t> done);
+  absl::StatusOr<bool> Bind(const BindParams& params);
+  absl::StatusOr<bool> Unbind(const BindParams& params);
+
+  absl::StatusOr<ExchangeInfo> GetExchange(const std::string& name) const;
+  absl::StatusOr<QueueInfo> GetQueue(const std::string& name) const;
+  absl::StatusOr<Page<ExchangeInfo>> ListExchanges(
+      const ListParams& params) const;
+  absl::StatusOr<Page<QueueInfo>> ListQueues(const ListParams& params) const;
+  absl::StatusOr<Page<BindingSpec>> ListBindings(
+      const ListParams& params) const;
+  void ListConsumers(ListParams params, Done<Page<ConsumerInfo>> done) const;
+
+  void EndOwner(OwnerId owner, Done<EndOwnerResult> done);
+
+  // Deletes all queues and refuses declarations from now on; `done` runs when
+  // the last queue has closed.
+  void Close(absl::AnyInvocable<void()> done);
+
+ private:
+  struct FoundQueue {
+    std::shared_ptr<Queue> queue;
+    bool created = false;
+  };
+
+  // QUEUE_NOT_FOUND
+  absl::StatusOr<std::shared_ptr<Queue>> FindQueue(
+      const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
+  // The same for `owner` to use: RESOURCE_LOCKED as well.
+  absl::StatusOr<std::shared_ptr<Queue>> FindQueueFor(const std::string& name,
+                                                      OwnerId owner) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // The queue that `spec` declares, old or new.
+  absl::StatusOr<FoundQueue> FindOrCreateQueue(QueueSpec spec, OwnerId owner)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Enters a new queue; false if the name has been taken meanwhile.
+  absl::StatusOr<bool> AddQueue(std::shared_ptr<Queue> queue)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // A queue has closed: takes it off the tables, if it is on them.
+  void RemoveQueue(const QueueRef& queue) ABSL_LOCKS_EXCLUDED(mu_);
+  // RESOURCE_LOCKED if the binding leads to a queue that is exclusive to
+  // somebody else, and nothing that is reported first is wrong (BIND-01).
+  absl::Status CheckBindingAccess(const BindParams& params) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  QueueEnvironment QueueSurroundings();
+
+  // Declares, binds and consumes; what fails undoes what went before.
+  void ConsumeTemporary(ConsumeParams params, Done<ConsumerRef> done);
+
+  const std::string name_;
+  const Clock* const clock_;
+  TimerQueue* const timers_;
+  Executor* const executor_;
+
+  // Routing takes no lock; all else of the router needs mu_.
+  Router router_;
+
+  mutable Mutex mu_;
+  // Every queue here is a destination of router_, and the other way round.
+  absl::btree_map<std::string, std::shared_ptr<Queue>> queues_
+      ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<OwnerId, absl::btree_set<std::string>> exclusive_queues_
+      ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace kelpmq::service
+
+#endif  // KELPMQ_SERVICE_ENGINE_MEMORY_VHOST_H_

@@ -1,0 +1,179 @@
+// Vhost's declarations, deletions and bindings.
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "service/base/error.h"
+#include "service/base/random_name.h"
+#include "service/engine/memory/vhost.h"
+#include "service/queue/queue_arguments.h"
+
+namespace kelpmq::service {
+namespace {
+
+absl::Status ServerNamedQuorum(const std::string& vhost) {
+  return MakeError(
+      Reason::kInvalidArgumentValue,
+      "Cannot declare a server-named queue for type rabbit_quorum_queue",
+      {{"vhost", vhost}, {"argument", "x-queue-type"}});
+}
+
+absl::Status OwnerRequired(const std::string& vhost, const std::string& queue) {
+  return MakeError(Reason::kSessionRequired,
+                   absl::StrCat("exclusive queue '", queue, "' in vhost '",
+                                vhost, "' needs a session to own it"),
+                   {{"vhost", vhost}, {"queue", queue}});
+}
+
+}  // namespace
+
+// ---- Exchanges ----
+
+absl::StatusOr<DeclareExchangeResult> Vhost::DeclareExchange(
+    const DeclareExchangeParams& params) {
+  MutexLock lock(&mu_);
+  if (closed_) return NoSuchVhost(name_);
+  absl::StatusOr<DeclaredExchange> declared =
+      router_.DeclareExchange(params.spec, params.passive);
+  if (!declared.ok()) return declared.status();
+  return DeclareExchangeResult{{std::move(declared->exchange)},
+                               declared->created};
+}
+
+absl::StatusOr<bool> Vhost::DeleteExchange(const DeleteExchangeParams& params) {
+  MutexLock lock(&mu_);
+  if (closed_) return NoSuchVhost(name_);
+  return router_.DeleteExchange(params.name, params.if_unused);
+}
+
+// ---- Queues ----
+
+absl::StatusOr<DeclareQueueResult> Vhost::DeclareQueue(
+    DeclareQueueParams params) {
+  if (params.passive) {
+    absl::StatusOr<std::shared_ptr<Queue>> queue =
+        FindQueueFor(params.spec.name, params.owner);
+    if (!queue.ok()) return queue.status();
+    (*queue)->Touch();  // RabbitMQ renews the lease here too
+    return DeclareQueueResult{(*queue)->info(), /*created=*/false};
+  }
+  absl::StatusOr<FoundQueue> found =
+      FindOrCreateQueue(std::move(params.spec), params.owner);
+  if (!found.ok()) return found.status();
+  if (!found->created) found->queue->Touch();
+  return DeclareQueueResult{found->queue->info(), found->created};
+}
+
+absl::StatusOr<Vhost::FoundQueue> Vhost::FindOrCreateQueue(QueueSpec spec,
+                                                           OwnerId owner) {
+  const bool server_named = spec.name.empty();
+  if (server_named) {
+    spec.name = MakeServerName(kServerQueuePrefix);
+  } else {
+    absl::Status status = CheckQueueName(spec.name);
+    if (!status.ok()) return status;
+  }
+  if (spec.exclusive && owner == kNoOwner) {
+    return OwnerRequired(name_, spec.name);
+  }
+  QueueSpec normal = spec;
+  NormalizeQueueSpec(&normal);
+  while (true) {
+    absl::StatusOr<std::shared_ptr<Queue>> present =
+        FindQueueFor(spec.name, owner);
+    if (present.ok()) {
+      absl::Status status = CheckEquivalent((*present)->spec(), normal, name_);
+      if (!status.ok()) return status;
+      return FoundQueue{*std::move(present), /*created=*/false};
+    }
+    if (!HasReason(present.status(), Reason::kQueueNotFound)) {
+      return present.status();
+    }
+    // Arguments are checked only once the name is known to be free, and on the
+    // queue as it was asked for: a quorum queue's errors name `exclusive`.
+    absl::StatusOr<QueueArguments> arguments = ParseQueueArguments(spec, name_);
+    if (!arguments.ok()) return arguments.status();
+    if (server_named && arguments->type == QueueType::kQuorum) {
+      return ServerNamedQuorum(name_);
+    }
+    // Made before the lock is taken, since that may set a timer.
+    std::shared_ptr<Queue> queue = Queue::Create(
+        normal, normal.exclusive ? owner : kNoOwner, QueueSurroundings());
+    absl::StatusOr<bool> added = AddQueue(queue);
+    if (!added.ok()) return added.status();
+    if (*added) return FoundQueue{std::move(queue), /*created=*/true};
+  }
+}
+
+QueueEnvironment Vhost::QueueSurroundings() {
+  QueueEnvironment environment;
+  environment.clock = clock_;
+  environment.timers = timers_;
+  environment.executor = executor_;
+  environment.vhost = name_;
+  environment.on_closed = [weak = weak_from_this()](const QueueRef& queue,
+                                                    CancelReason) {
+    if (std::shared_ptr<Vhost> vhost = weak.lock()) vhost->RemoveQueue(queue);
+  };
+  return environment;
+}
+
+void Vhost::DeleteQueue(const DeleteQueueParams& params,
+                        Done<DeleteQueueResult> done) {
+  absl::StatusOr<std::shared_ptr<Queue>> queue =
+      FindQueueFor(params.name, params.owner);
+  if (HasReason(queue.status(), Reason::kQueueNotFound)) {
+    return std::move(done)(DeleteQueueResult());  // QDEL-01
+  }
+  if (!queue.ok()) return std::move(done)(queue.status());
+  (*queue)->Delete(params.if_unused, params.if_empty,
+                   [done = std::move(done)](
+                       absl::StatusOr<std::optional<uint64_t>> count) mutable {
+                     if (!count.ok()) return std::move(done)(count.status());
+                     DeleteQueueResult result;
+                     result.deleted = count->has_value();
+                     result.message_count = count->value_or(0);
+                     std::move(done)(result);
+                   });
+}
+
+void Vhost::PurgeQueue(const PurgeQueueParams& params, Done<uint64_t> done) {
+  absl::StatusOr<std::shared_ptr<Queue>> queue =
+      FindQueueFor(params.name, params.owner);
+  if (!queue.ok()) return std::move(done)(queue.status());
+  (*queue)->Purge([done = std::move(done)](uint64_t count) mutable {
+    std::move(done)(count);
+  });
+}
+
+// ---- Bindings ----
+
+absl::Status Vhost::CheckBindingAccess(const BindParams& params) const {
+  if (params.binding.kind != DestinationKind::kQueue) return absl::OkStatus();
+  auto queue = queues_.find(params.binding.destination);
+  if (queue == queues_.end()) return absl::OkStatus();
+  // The default exchange and an absent one are reported first, by the router.
+  if (params.binding.source.empty() ||
+      !router_.FindExchange(params.binding.source).ok()) {
+    return absl::OkStatus();
+  }
+  return queue->second->CheckAccess(params.owner);
+}
+
+absl::StatusOr<bool> Vhost::Bind(const BindParams& params) {
+  MutexLock lock(&mu_);
+  if (closed_) return NoSuchVhost(name_);
+  absl::Status access = CheckBindingAccess(params);
+  if (!access.ok()) return access;
+  return router_.Bind(params.binding);
+}
+
+absl::StatusOr<bool> Vhost::Unbind(const BindParams& params) {
+  MutexLock lock(&mu_);
+  if (closed_) return NoSuchVhost(name_);
+  absl::Status access = CheckBindingAccess(params);
+  if (!access.ok()) return access;
+  return router_.Unbind(params.binding);
+}
+
+}  // namespace kelpmq::service

@@ -1,0 +1,106 @@
+#ifndef KELPMQ_SERVICE_EXCHANGE_EXCHANGE_H_
+#define KELPMQ_SERVICE_EXCHANGE_EXCHANGE_H_
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "service/base/message.h"
+#include "service/base/value.h"
+#include "service/exchange/binding.h"
+#include "service/exchange/destination_set.h"
+
+namespace kelpmq::service {
+
+// What of a message decides its way. Decodes the headers when they are first
+// asked for, and only once. Thread-safety: thread-compatible.
+class RoutingInput {
+ public:
+  // `message` outlives this.
+  explicit RoutingInput(const Message& message);
+  // For a message that has not been encoded.
+  RoutingInput(absl::string_view routing_key, Table headers);
+  RoutingInput(const RoutingInput&) = delete;
+  RoutingInput& operator=(const RoutingInput&) = delete;
+
+  // The routing key, then those of CC and BCC (CC-01).
+  absl::Span<const absl::string_view> keys() const { return keys_; }
+  const Table& headers();
+
+ private:
+  void AddSenderKeys();
+
+  const Message* message_ = nullptr;
+  std::optional<Table> headers_;
+  std::vector<std::string> sender_keys_;
+  absl::InlinedVector<absl::string_view, 1> keys_;
+};
+
+// Where a message goes, each destination once (DUP-01, E2E-03, E2E-04).
+class RouteList {
+ public:
+  void Add(const Destination* destination) {
+    ++matches_;
+    (destination->queue != nullptr ? queues_ : exchanges_).Add(destination);
+  }
+  void AddAll(const DestinationSet& destinations);
+
+  absl::Span<const Destination* const> queues() const {
+    return queues_.members;
+  }
+  absl::Span<const Destination* const> exchanges() const {
+    return exchanges_.members;
+  }
+  // How often something was added, known already or not.
+  size_t matches() const { return matches_; }
+
+ private:
+  // Up to this many, looking at each is cheaper than hashing.
+  static constexpr size_t kMaxLinear = 16;
+
+  struct Distinct {
+    void Add(const Destination* destination);
+
+    absl::InlinedVector<const Destination*, kMaxLinear> members;
+    absl::flat_hash_set<const Destination*> index;  // once over kMaxLinear
+  };
+
+  Distinct queues_;
+  Distinct exchanges_;
+  size_t matches_ = 0;
+};
+
+// The matching rules of one exchange type, over the bindings of one exchange.
+// Thread-safety: thread-compatible. Owned by the RoutingTable's entry.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+
+  // Whether the type takes a binding with these arguments
+  // (INVALID_ARGUMENT_VALUE if not).
+  virtual absl::Status CheckBinding(const Table& arguments) const {
+    return absl::OkStatus();
+  }
+  // `binding` is new and passes CheckBinding; it stays where it is until after
+  // Unbind.
+  virtual void Bind(const Binding& binding) = 0;
+  virtual void Unbind(const Binding& binding) = 0;
+  // Adds the destinations of the bindings that match.
+  virtual void Route(RoutingInput* input, RouteList* routes) const = 0;
+  // Whether routing may depend on more than the keys.
+  virtual bool UsesHeaders() const { return false; }
+};
+
+// A new exchange of a type of EXD-01; null for an unknown type.
+std::unique_ptr<Exchange> MakeExchange(absl::string_view type);
+
+}  // namespace kelpmq::service
+
+#endif  // KELPMQ_SERVICE_EXCHANGE_EXCHANGE_H_

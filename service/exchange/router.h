@@ -1,0 +1,66 @@
+#ifndef KELPMQ_SERVICE_EXCHANGE_ROUTER_H_
+#define KELPMQ_SERVICE_EXCHANGE_ROUTER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "service/base/left_right.h"
+#include "service/base/types.h"
+#include "service/exchange/routing_table.h"
+
+namespace kelpmq::service {
+
+// All exchanges and bindings of one vhost, and the routing of messages by them.
+//
+// Routing reads one of two copies of the table and never waits; a declaration
+// changes the copy nobody reads, turns the readers over, and changes the other
+// (LeftRight). So a bind costs the same however many bindings there are.
+//
+// Thread-safety: Route may be called from any thread at any time. All else
+// needs the caller's exclusion (the vhost's lock), const calls too.
+class Router {
+ public:
+  // Starts with the pre-declared exchanges (EXB-01).
+  explicit Router(const std::string& vhost) : tables_(vhost) {}
+
+  // Queues are destinations by name, and implicitly bound to the default
+  // exchange (EXB-02). The name must not be in use.
+  void AddQueue(const std::string& name, std::shared_ptr<RouteTarget> queue);
+  // Removes the queue's bindings, and the auto-delete exchanges that this
+  // leaves without any (EXDEL-04, EXDEL-05).
+  void RemoveQueue(const std::string& name);
+
+  // See RoutingTable for rules and errors.
+  absl::StatusOr<DeclaredExchange> DeclareExchange(const ExchangeSpec& spec,
+                                                   bool passive);
+  absl::StatusOr<bool> DeleteExchange(const std::string& name, bool if_unused);
+  absl::StatusOr<bool> Bind(const BindingSpec& binding);
+  absl::StatusOr<bool> Unbind(const BindingSpec& binding);
+
+  absl::StatusOr<ExchangeSpec> FindExchange(absl::string_view name) const;
+  std::vector<ExchangeSpec> ListExchanges() const;  // by name; "" first
+  // Every binding, implicit ones to the default exchange too, ordered by
+  // source, destination, kind, routing key, arguments.
+  std::vector<BindingSpec> ListBindings() const;
+
+  // Appends the queues that `message` goes to, each once (DUP-01, E2E-04).
+  // Routed nowhere: OK and nothing appended.
+  //   EXCHANGE_NOT_FOUND, INTERNAL_EXCHANGE (EXB-06)
+  absl::Status Route(const Message& message,
+                     std::vector<std::shared_ptr<RouteTarget>>* targets) const;
+
+  // True if all messages with this exchange and key go the same way whatever
+  // is in them: the result of one may then serve the next.
+  bool RoutesByKeyAlone(const Message& message) const;
+
+ private:
+  LeftRight<RoutingTable> tables_;
+};
+
+}  // namespace kelpmq::service
+
+#endif  // KELPMQ_SERVICE_EXCHANGE_ROUTER_H_

@@ -1,0 +1,260 @@
+#include "service/exchange/topic_trie.h"
+
+#include <algorithm>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/hash/hash.h"
+
+namespace kelpmq::service {
+namespace {
+
+constexpr absl::string_view kStarWord = "*";
+constexpr absl::string_view kHashWord = "#";
+
+// Most keys have fewer words.
+constexpr size_t kTypicalWords = 8;
+
+// Calls visit(word) for each. The empty key has none; in any other one empty
+// words count (TOPIC-02, TOPIC-03).
+template <typename F>
+void ForEachWord(absl::string_view text, F&& visit) {
+  if (text.empty()) return;
+  while (true) {
+    const size_t dot = text.find('.');
+    if (dot == absl::string_view::npos) break;
+    visit(text.substr(0, dot));
+    text.remove_prefix(dot + 1);
+  }
+  visit(text);
+}
+
+// The words of the shortest pattern that fits the same keys: in a run of
+// wildcards, n `*` and any number of `#` mean "at least n words". Written with
+// one `#`, behind the `*`, two `#` never meet without a literal between them.
+std::vector<absl::string_view> PatternWords(absl::string_view pattern) {
+  std::vector<absl::string_view> words;
+  bool hash = false;  // in the current run of wildcards
+  ForEachWord(pattern, [&](absl::string_view word) {
+    if (word == kHashWord) {
+      hash = true;
+      return;
+    }
+    if (hash && word != kStarWord) {
+      words.push_back(kHashWord);
+      hash = false;
+    }
+    words.push_back(word);
+  });
+  if (hash) words.push_back(kHashWord);
+  return words;
+}
+
+template <typename Id>
+Id TakeId(std::vector<Id>* free, Id* next) {
+  if (free->empty()) return (*next)++;
+  const Id id = free->back();
+  free->pop_back();
+  return id;
+}
+
+}  // namespace
+
+// The seed keeps clients from choosing words whose paths collide.
+TopicTrie::TopicTrie() : root_path_(absl::Hash<int>()(0)) {}
+
+uint64_t TopicTrie::NextPath(uint64_t path, WordId word) {
+  // The finaliser of MurmurHash3.
+  uint64_t h = path + word + 1;
+  h = (h ^ (h >> 33)) * uint64_t{0xff51afd7ed558ccd};
+  h = (h ^ (h >> 33)) * uint64_t{0xc4ceb9fe1a85ec53};
+  return h ^ (h >> 33);
+}
+
+TopicTrie::WordId TopicTrie::AcquireWord(absl::string_view word) {
+  if (word == kStarWord) return kStar;
+  if (word == kHashWord) return kHash;
+  const auto [it, is_new] = words_.try_emplace(word, Word{0, 0});
+  if (is_new) it->second.id = TakeId(&free_words_, &next_word_);
+  ++it->second.uses;
+  return it->second.id;
+}
+
+void TopicTrie::ReleaseWord(absl::string_view word) {
+  if (word == kStarWord || word == kHashWord) return;
+  const auto it = words_.find(word);
+  if (--it->second.uses > 0) return;
+  free_words_.push_back(it->second.id);
+  words_.erase(it);
+}
+
+TopicTrie::WordId TopicTrie::KnownWord(absl::string_view word) const {
+  if (word == kStarWord) return kStar;
+  if (word == kHashWord) return kHash;
+  return words_.find(word)->second.id;
+}
+
+TopicTrie::Node* TopicTrie::NodeAt(const Step& step, size_t depth) {
+  return depth == 0 ? &root_ : &nodes_.find(step)->second;
+}
+
+void TopicTrie::AddChild(Node* parent, WordId word) {
+  if (word == kStar) {
+    parent->has_star = true;
+  } else if (word == kHash) {
+    parent->has_hash = true;
+  } else {
+    ++parent->words;
+  }
+}
+
+void TopicTrie::RemoveChild(Node* parent, WordId word) {
+  if (word == kStar) {
+    parent->has_star = false;
+  } else if (word == kHash) {
+    parent->has_hash = false;
+  } else {
+    --parent->words;
+  }
+}
+
+void TopicTrie::Insert(absl::string_view pattern,
+                       const Destination* destination) {
+  Step step{root_path_, kRoot, kStar};
+  Node* node = &root_;
+  size_t depth = 0;
+  for (const absl::string_view text : PatternWords(pattern)) {
+    const WordId word = AcquireWord(text);
+    const Step child{NextPath(step.path, word), node->id, word};
+    const auto [it, is_new] = nodes_.try_emplace(child);
+    if (is_new) {
+      it->second.id = TakeId(&free_nodes_, &next_node_);
+      // Inserting may have moved the parent.
+      AddChild(NodeAt(step, depth), word);
+    }
+    node = &it->second;
+    step = child;
+    ++depth;
+  }
+  if (node->leaf == kNoLeaf) {
+    if (free_leaves_.empty()) {
+      node->leaf = static_cast<LeafId>(leaves_.size());
+      leaves_.emplace_back();
+    } else {
+      node->leaf = free_leaves_.back();
+      free_leaves_.pop_back();
+    }
+  }
+  leaves_[node->leaf].Add(destination);
+}
+
+void TopicTrie::Remove(absl::string_view pattern,
+                       const Destination* destination) {
+  const std::vector<absl::string_view> words = PatternWords(pattern);
+  std::vector<Step> path = {{root_path_, kRoot, kStar}};
+  for (const absl::string_view text : words) {
+    const WordId word = KnownWord(text);
+    const NodeId parent = NodeAt(path.back(), path.size() - 1)->id;
+    path.push_back({NextPath(path.back().path, word), parent, word});
+  }
+  Node* const end = NodeAt(path.back(), path.size() - 1);
+  DestinationSet& leaf = leaves_[end->leaf];
+  leaf.Remove(destination);
+  if (leaf.empty()) {
+    free_leaves_.push_back(end->leaf);
+    end->leaf = kNoLeaf;
+  }
+  for (size_t depth = words.size(); depth > 0; --depth) {
+    const auto it = nodes_.find(path[depth]);
+    if (!it->second.IsUnused()) break;
+    free_nodes_.push_back(it->second.id);
+    nodes_.erase(it);
+    RemoveChild(NodeAt(path[depth - 1], depth - 1), path[depth].word);
+  }
+  for (const absl::string_view word : words) ReleaseWord(word);
+}
+
+// One key on its way through the trie.
+class TopicTrie::Matcher {
+ public:
+  Matcher(const TopicTrie& trie, absl::string_view key, RouteList* routes)
+      : trie_(trie), routes_(routes) {
+    ForEachWord(key, [&](absl::string_view word) {
+      const auto it = trie.words_.find(word);
+      words_.push_back(it == trie.words_.end() ? kUnknownWord : it->second.id);
+    });
+  }
+
+  void Run() { Walk(trie_.root_, trie_.root_path_, 0, /*below_hash=*/false); }
+
+ private:
+  // `node` has been reached with the words from `i` on left to match. Each
+  // node is reached at most once with the same `i`: only behind a `#` are
+  // there several ways to it, and WalkHash takes each of them once.
+  void Walk(const Node& start, uint64_t path, size_t i, bool below_hash) {
+    const Node* node = &start;
+    while (true) {
+      if (node->has_hash) {
+        const uint64_t next = NextPath(path, kHash);
+        WalkHash(*Child(*node, next, kHash), next, i, below_hash);
+      }
+      if (i == words_.size()) {
+        if (node->leaf != kNoLeaf) routes_->AddAll(trie_.leaves_[node->leaf]);
+        return;
+      }
+      if (node->has_star) {
+        const uint64_t next = NextPath(path, kStar);
+        Walk(*Child(*node, next, kStar), next, i + 1, below_hash);
+      }
+      const WordId word = words_[i++];
+      if (node->words == 0 || word == kUnknownWord) return;
+      path = NextPath(path, word);
+      node = Child(*node, path, word);
+      if (node == nullptr) return;
+    }
+  }
+
+  // `node` is a `#`, reached with the words from `i` on left: it may take any
+  // number of them. Its children are literal words (PatternWords).
+  void WalkHash(const Node& node, uint64_t path, size_t i, bool below_hash) {
+    size_t end = words_.size();  // the places from here on have been tried
+    bool is_first = true;
+    if (below_hash) {
+      const auto [it, is_new] = hashes_.try_emplace(node.id, i);
+      is_first = is_new;
+      if (!is_new) {
+        if (it->second <= i) return;
+        end = it->second;
+        it->second = i;
+      }
+    }
+    if (is_first && node.leaf != kNoLeaf) {
+      routes_->AddAll(trie_.leaves_[node.leaf]);
+    }
+    if (node.words == 0) return;
+    for (; i < end; ++i) {
+      const WordId word = words_[i];
+      if (word == kUnknownWord) continue;
+      const uint64_t next = NextPath(path, word);
+      const Node* const child = Child(node, next, word);
+      if (child != nullptr) Walk(*child, next, i + 1, /*below_hash=*/true);
+    }
+  }
+
+  const Node* Child(const Node& parent, uint64_t path, WordId word) const {
+    const auto it = trie_.nodes_.find(Step{path, parent.id, word});
+    return it == trie_.nodes_.end() ? nullptr : &it->second;
+  }
+
+  const TopicTrie& trie_;
+  RouteList* const routes_;
+  absl::InlinedVector<WordId, kTypicalWords> words_;
+  // For `#` below another `#`: the first place in the key from which it has
+  // been tried.
+  absl::flat_hash_map<NodeId, size_t> hashes_;
+};
+
+void TopicTrie::Match(absl::string_view key, RouteList* routes) const {
+  Matcher(*this, key, routes).Run();
+}
+
+}  // namespace kelpmq::service

@@ -1,0 +1,130 @@
+#ifndef KELPMQ_SERVICE_QUEUE_QUEUE_H_
+#define KELPMQ_SERVICE_QUEUE_QUEUE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "service/base/clock.h"
+#include "service/base/executor.h"
+#include "service/base/strand.h"
+#include "service/base/timer_queue.h"
+#include "service/base/types.h"
+#include "service/engine/engine.h"
+#include "service/queue/queue_core.h"
+
+namespace kelpmq::service {
+
+// What a queue needs of its surroundings. All outlive the queue.
+struct QueueEnvironment {
+  const Clock* clock = nullptr;
+  TimerQueue* timers = nullptr;
+  Executor* executor = nullptr;
+  std::string vhost;  // for error texts
+  // The queue has closed for good (deleted, auto-deleted, expired): take it off
+  // the tables. Called once, on the strand, before sinks and waiting gets hear
+  // of it and before the call that caused it completes; holds no lock.
+  absl::AnyInvocable<void(const QueueRef&, CancelReason)> on_closed;
+};
+
+// One queue, callable from any thread: a strand, a QueueCore, and the carrying
+// out of the core's effects. Each call posts to the strand, and its completion
+// runs there. After the queue has closed every call still completes:
+// QUEUE_DELETED where the caller must know, else as if nothing was there.
+class Queue : public QueueHandle,
+              public RouteTarget,
+              public std::enable_shared_from_this<Queue> {
+ public:
+  // `owner` is the session of an exclusive queue, else kNoOwner. `spec` has
+  // been validated (queue_arguments.h).
+  static std::shared_ptr<Queue> Create(QueueSpec spec, OwnerId owner,
+                                       QueueEnvironment environment);
+  ~Queue() override;
+
+  const std::string& name() const override { return spec_.name; }
+  const QueueSpec& spec() const { return spec_; }
+  OwnerId owner() const { return owner_; }
+  // RESOURCE_LOCKED (405) if the queue is exclusive to somebody else
+  // (QLIFE-01).
+  absl::Status CheckAccess(OwnerId caller) const;
+  // As of the last completed call. Any thread, never waits.
+  QueueInfo info() const;
+
+  // In the order given. `done` gets the indexes of messages that the queue
+  // refused (reject-publish; none yet).
+  void Enqueue(std::vector<MessageRef> messages,
+               absl::AnyInvocable<void(std::vector<uint32_t>)> done);
+  void Get(GetParams params, Done<GetResult> done);
+  void EndGetWait(uint64_t wait_id);
+  void Consume(ConsumeParams params, Done<ConsumerId> done);
+  void CancelConsumer(ConsumerId consumer, DoneStatus done);
+  void UpdateConsumer(UpdateConsumerParams params, DoneStatus done);
+  void GrantCredit(GrantCreditParams params, DoneStatus done);
+  void Resume(std::vector<ConsumerId> consumers);
+  // `done` gets the ids that were not out.
+  void Settle(SettleAction action, std::vector<uint64_t> delivery_ids,
+              absl::AnyInvocable<void(std::vector<uint64_t>)> done);
+  // Removes the sink's consumers, requeues all it holds; `done` gets how many.
+  void Release(SinkRef sink, absl::AnyInvocable<void(uint64_t)> done);
+  void Purge(absl::AnyInvocable<void(uint64_t)> done);  // messages dropped
+  // QUEUE_IN_USE, QUEUE_NOT_EMPTY (QDEL-03). The result counts ready messages;
+  // nullopt: it had closed already.
+  void Delete(bool if_unused, bool if_empty,
+              Done<std::optional<uint64_t>> done);
+  // A redeclare renews an expiring queue's lease (QEXP-03).
+  void Touch();
+  void ListConsumers(absl::AnyInvocable<void(std::vector<ConsumerInfo>)> done);
+
+ private:
+  struct SinkRoom : RoomSource {
+    bool TryReserve(DeliverySink& sink, uint32_t consumer_key,
+                    size_t bytes) override {
+      return sink.TryReserve(consumer_key, bytes);
+    }
+  };
+
+  Queue(QueueSpec spec, QueueArguments arguments, OwnerId owner,
+        QueueEnvironment environment);
+
+  void Post(Closure closure);
+  absl::Time Now() const { return environment_.clock->Now(); }
+  // All below runs on the strand. After each operation come PublishCounts, so
+  // that info() is right once a completion runs, and CarryOut.
+  void PublishCounts();
+  void CarryOut(QueueEffects effects);
+  void CarryOut(QueueEffects::SinkEvent event);
+  // Sees to it that OnTimer runs in time: no later than the core's next_wake.
+  void ArmTimer();
+  void OnTimer();
+
+  const QueueSpec spec_;
+  const OwnerId owner_;
+  QueueEnvironment environment_;
+  Strand strand_;
+  SinkRoom room_;
+
+  // On the strand.
+  QueueCore core_;
+  absl::flat_hash_map<uint64_t, Done<GetResult>> waiting_gets_;
+  TimerQueue::TimerId timer_ = TimerQueue::kNoTimer;
+  absl::Time timer_time_ = absl::InfiniteFuture();
+
+  // What info() shows.
+  std::atomic<uint64_t> ready_count_{0};
+  std::atomic<uint64_t> unacked_count_{0};
+  std::atomic<uint64_t> message_bytes_{0};
+  std::atomic<uint32_t> consumer_count_{0};
+  std::atomic<int64_t> unused_since_us_{0};  // since 1970; kInUse: in use
+};
+
+}  // namespace kelpmq::service
+
+#endif  // KELPMQ_SERVICE_QUEUE_QUEUE_H_

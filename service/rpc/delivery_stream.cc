@@ -1,0 +1,507 @@
+#include "service/rpc/delivery_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "service/base/error.h"
+#include "service/rpc/convert.h"
+#include "service/rpc/stream_errors.h"
+#include "service/rpc/stream_requests.h"
+
+namespace kelpmq::service {
+namespace {
+
+// Replies that may wait unwritten before the client is no longer read.
+constexpr size_t kMaxUnwrittenReplies = 1000;
+
+// What gathers while a response is being written.
+constexpr uint32_t kOutboxMessages = 256;
+constexpr size_t kOutboxBytes = 256 * 1024;
+
+}  // namespace
+
+std::shared_ptr<DeliveryStream> DeliveryStream::Create(
+    const MessagingContext* context, CallRef call,
+    std::unique_ptr<DeliveryFraming> framing,
+    std::function<void()> read_more) {
+  std::shared_ptr<DeliveryStream> stream(
+      new DeliveryStream(context, std::move(call), std::move(framing),
+                         std::move(read_more)));
+  // The lease is known to others longer than the stream lives.
+  std::weak_ptr<DeliveryStream> weak = stream;
+  Lease::Hooks hooks;
+  hooks.on_taken = [weak](const std::vector<DeliveryTags::Out>& outs) {
+    if (auto self = weak.lock()) self->Wake(self->window_->Settled(outs));
+  };
+  stream->lease_->set_hooks(std::move(hooks));
+  return stream;
+}
+
+DeliveryStream::DeliveryStream(const MessagingContext* context, CallRef call,
+                               std::unique_ptr<DeliveryFraming> framing,
+                               std::function<void()> read_more)
+    : context_(context),
+      call_(std::move(call)),
+      framing_(std::move(framing)),
+      read_more_(std::move(read_more)),
+      lease_(std::make_shared<Lease>(Leases::NewId(), context->engine)) {}
+
+absl::Status DeliveryStream::Open(const v1::StreamOptions& options) {
+  absl::StatusOr<StreamSettings> settings = ReadStreamOptions(options);
+  // Even a stream that fails at once needs these to end in order.
+  max_response_bytes_ = StreamSettings().max_response_bytes;
+  StreamWindow::Limits limits;
+  limits.max_unsettled = context_->limits.max_unacked_per_stream;
+  limits.max_outbox_messages = kOutboxMessages;
+  limits.max_outbox_bytes = kOutboxBytes;
+  if (settings.ok()) {
+    limits.prefetch_count = settings->prefetch_count;
+    limits.prefetch_bytes = settings->prefetch_bytes;
+    limits.max_outbox_messages = settings->max_batch_messages;
+    max_response_bytes_ = settings->max_response_bytes;
+    max_batch_messages_ = settings->max_batch_messages;
+    heartbeat_interval_ = settings->heartbeat_interval;
+  }
+  window_ = std::make_unique<StreamWindow>(limits);
+  if (!settings.ok()) return settings.status();
+
+  if (options.session_id().empty()) {
+    vhost_ = context_->VhostOrDefault(options.vhost());
+    owner_ = context_->sessions->NewOwner();
+    if (absl::Status known = context_->engine->CheckVhost(vhost_);
+        !known.ok()) {
+      return known;
+    }
+  } else {
+    absl::StatusOr<Sessions::Attachment> session = context_->sessions->Attach(
+        options.session_id(), weak_from_this(), SessionUse::kStream);
+    if (!session.ok()) return session.status();
+    session_ = *std::move(session);
+    vhost_ = session_.session().vhost;
+    owner_ = session_.session().owner;
+    client_name_ = session_.session().client_name;
+    if (!options.vhost().empty() && options.vhost() != vhost_) {
+      return MakeError(
+          Reason::kVhostMismatch,
+          absl::StrCat("the session is in vhost '", vhost_, "', not '",
+                       options.vhost(), "'"),
+          {{"vhost", vhost_}});
+    }
+  }
+  context_->leases->Add(lease_);
+  {
+    MutexLock lock(&lease_->mu());
+    registered_ = true;
+    last_write_ = context_->clock->Now();
+  }
+  context_->streams->Add(shared_from_this());
+  ScheduleHeartbeat(context_->clock->Now() + heartbeat_interval_);
+  return absl::OkStatus();
+}
+
+Barrier::Ticket DeliveryStream::Begin() {
+  MutexLock lock(&lease_->mu());
+  return barrier_.Begin();
+}
+
+void DeliveryStream::Finished(Barrier::Ticket ticket) {
+  std::vector<uint64_t> pings;
+  {
+    MutexLock lock(&lease_->mu());
+    pings = barrier_.End(ticket);
+    for (uint64_t request_id : pings) {
+      outbox_.AddReply(framing_->Heartbeat(request_id));
+    }
+  }
+  Pump();
+  ReleaseIfQuiet();
+}
+
+void DeliveryStream::Ping(uint64_t request_id) {
+  {
+    MutexLock lock(&lease_->mu());
+    for (uint64_t answered : barrier_.Ping(request_id)) {
+      outbox_.AddReply(framing_->Heartbeat(answered));
+    }
+  }
+  Pump();
+}
+
+void DeliveryStream::AddReply(grpc::ByteBuffer reply,
+                              std::vector<uint64_t> ack_tags) {
+  {
+    MutexLock lock(&lease_->mu());
+    outbox_.AddReply(std::move(reply), std::move(ack_tags));
+  }
+  Pump();
+}
+
+bool DeliveryStream::HoldReads() {
+  MutexLock lock(&lease_->mu());
+  reads_held_ = outbox_.reply_count() + barrier_.size() > kMaxUnwrittenReplies;
+  return reads_held_;
+}
+
+// ---- Deliveries ----
+
+bool DeliveryStream::TryReserve(uint32_t consumer_key, size_t bytes) {
+  return window_->TryReserve(consumer_key, bytes);
+}
+
+void DeliveryStream::Deliver(uint32_t consumer_key,
+                             std::vector<Delivery> deliveries) {
+  {
+    MutexLock lock(&lease_->mu());
+    auto it = consumers_.find(consumer_key);
+    // Delivered on the strand, after it was started and before it ended.
+    if (it == consumers_.end()) return;
+    const Consumer& consumer = it->second;
+    uint64_t tag = lease_->Issue(consumer.ref.queue, consumer_key, deliveries);
+    for (Delivery& delivery : deliveries) {
+      Outbox::Pending pending;
+      pending.bytes = static_cast<uint32_t>(EncodedDeliveryBytes(*delivery.message));
+      pending.consumer_key = consumer_key;
+      pending.tagged = {tag++, consumer.consumer_id, std::move(delivery)};
+      outbox_.AddDelivery(std::move(pending));
+    }
+  }
+  Pump();
+}
+
+void DeliveryStream::DeliveriesLost(const QueueRef& queue,
+                                    absl::Span<const uint64_t> delivery_ids,
+                                    LostReason reason) {
+  const std::vector<TagSpan> tags = lease_->MarkLost(queue, delivery_ids);
+  if (tags.empty()) return;
+  v1::DeliveriesLost lost;
+  for (const TagSpan& span : tags) {
+    v1::TagRange* range = lost.add_tags();
+    range->set_first(span.first);
+    range->set_last(span.last);
+  }
+  lost.set_reason(static_cast<v1::LostReason>(reason));
+  AddReply(framing_->Lost(std::move(lost)));
+}
+
+void DeliveryStream::Wake(const std::vector<ConsumerKey>& keys) {
+  if (keys.empty()) return;
+  std::vector<ConsumerRef> refs;
+  {
+    MutexLock lock(&lease_->mu());
+    for (ConsumerKey key : keys) {
+      auto it = consumers_.find(key);
+      if (it == consumers_.end()) continue;
+      if (it->second.ref.queue == nullptr) {
+        it->second.resume_when_started = true;
+      } else {
+        refs.push_back(it->second.ref);
+      }
+    }
+  }
+  if (!refs.empty()) context_->engine->Resume(std::move(refs));
+}
+
+// ---- Writing ----
+
+void DeliveryStream::Pump() {
+  Outbox::Response response;
+  absl::Status end;
+  bool write = false;
+  bool read = false;
+  {
+    MutexLock lock(&lease_->mu());
+    if (writing_ || state_ == State::kFinished) return;
+    if (!outbox_.empty()) {
+      response = outbox_.Next(max_batch_messages_,
+                              std::min<size_t>(kOutboxBytes,
+                                               max_response_bytes_));
+      writing_ = write = true;
+      last_write_ = context_->clock->Now();
+      read = reads_held_ && state_ == State::kOpen &&
+             outbox_.reply_count() + barrier_.size() <= kMaxUnwrittenReplies;
+      if (read) reads_held_ = false;
+    } else if (state_ == State::kReleased) {
+      state_ = State::kFinished;
+      end = end_;
+    } else {
+      return;
+    }
+  }
+  if (!write) {
+    call_->Finish(std::move(end));
+    return;
+  }
+  Write(std::move(response));
+  if (read) read_more_();
+}
+
+void DeliveryStream::Write(Outbox::Response response) {
+  if (response.deliveries.empty()) {
+    call_->Write(std::move(response.reply));
+    if (!response.ack_tags.empty()) lease_->AckQuietly(response.ack_tags);
+    return;
+  }
+  std::vector<TaggedDelivery> tagged;
+  tagged.reserve(response.deliveries.size());
+  std::vector<uint64_t> auto_acked;
+  size_t bytes = 0;
+  for (Outbox::Pending& pending : response.deliveries) {
+    bytes += pending.bytes;
+    if (IsAutoAck(pending.consumer_key)) {
+      auto_acked.push_back(pending.tagged.tag);
+    }
+    tagged.push_back(std::move(pending.tagged));
+  }
+  call_->Write(framing_->Deliveries(tagged));
+  // What is handed to the transport counts as taken by an auto_ack consumer,
+  // and makes room for the next batch to gather.
+  if (!auto_acked.empty()) lease_->AckQuietly(auto_acked);
+  Wake(window_->Written(static_cast<uint32_t>(tagged.size()), bytes));
+}
+
+void DeliveryStream::OnWriteDone(bool ok) {
+  {
+    MutexLock lock(&lease_->mu());
+    writing_ = false;
+    if (!ok) outbox_.Clear();
+  }
+  if (!ok) {
+    End(absl::CancelledError("the client has gone"));
+    return;
+  }
+  Pump();
+}
+
+void DeliveryStream::ScheduleHeartbeat(absl::Time when) {
+  const TimerQueue::TimerId timer =
+      context_->timers->Schedule(when, [weak = weak_from_this()] {
+        if (auto self = weak.lock()) self->OnHeartbeatTimer();
+      });
+  MutexLock lock(&lease_->mu());
+  heartbeat_timer_ = timer;
+}
+
+void DeliveryStream::OnHeartbeatTimer() {
+  const absl::Time now = context_->clock->Now();
+  absl::Time next;
+  {
+    MutexLock lock(&lease_->mu());
+    if (state_ != State::kOpen) return;
+    if (now - last_write_ >= heartbeat_interval_) {
+      // A write that does not get through says nothing new by being followed.
+      if (!writing_) outbox_.AddReply(framing_->Heartbeat(0));
+      next = now + heartbeat_interval_;
+    } else {
+      next = last_write_ + heartbeat_interval_;
+    }
+  }
+  Pump();
+  ScheduleHeartbeat(next);
+}
+
+// ---- Settle and get ----
+
+void DeliveryStream::Settle(const v1::Settle& settle) {
+  const TagSelection selection = ReadTagSelection(settle);
+  const std::optional<SettleAction> action = ReadSettleAction(settle.action());
+  if (!action.has_value() || selection.empty()) {
+    v1::Settled settled;
+    settled.set_request_id(settle.request_id());
+    v1::SettleFailure* failure = settled.add_failures();
+    failure->mutable_tags();
+    failure->set_reason(v1::SETTLE_FAILURE_REASON_INVALID);
+    AddReply(EncodeSettled(std::move(settled)));
+    return;
+  }
+  const Barrier::Ticket ticket = Begin();
+  lease_->Settle(*action, selection,
+                 [self = shared_from_this(), ticket,
+                  request_id = settle.request_id()](SettleOutcome outcome) {
+                   if (request_id != 0 || !outcome.failures.empty()) {
+                     v1::Settled settled = ToProto(outcome);
+                     settled.set_request_id(request_id);
+                     self->AddReply(EncodeSettled(std::move(settled)));
+                   }
+                   self->Finished(ticket);
+                 });
+}
+
+void DeliveryStream::GotError(uint64_t request_id, const absl::Status& error) {
+  v1::StreamGot got;
+  got.set_request_id(request_id);
+  *got.mutable_error() = ToOperationError(error);
+  AddReply(EncodeConsumeGot({}, got.SerializeAsString()));
+}
+
+void DeliveryStream::Get(const v1::StreamGet& get) {
+  const uint64_t request_id = get.request_id();
+  bool draining;
+  {
+    MutexLock lock(&lease_->mu());
+    draining = draining_;
+  }
+  if (draining) return GotError(request_id, ServerDrainingError());
+  const uint32_t wanted =
+      std::min(std::max(get.max_messages(), 1u), kMaxGetMessages);
+  const uint32_t reserved = window_->ReserveForGet(wanted);
+  if (reserved == 0) {
+    return GotError(request_id,
+                    MakeError(Reason::kLimitExceeded,
+                              "the stream has as many unsettled deliveries as "
+                              "the server allows: settle some"));
+  }
+  GetParams params;
+  params.vhost = vhost_;
+  params.queue = get.queue();
+  params.owner = owner_;
+  params.holder = shared_from_this();
+  params.max_messages = reserved;
+  params.max_bytes = max_response_bytes_ - kResponseOverheadBytes;
+  params.max_first_bytes = params.max_bytes;
+  const Barrier::Ticket ticket = Begin();
+  context_->engine->Get(
+      std::move(params),
+      [self = shared_from_this(), ticket, request_id, reserved,
+       auto_ack = get.auto_ack()](absl::StatusOr<GetResult> result) {
+        const size_t taken = result.ok() ? result->deliveries.size() : 0;
+        self->window_->GiveBackFromGet(reserved -
+                                       static_cast<uint32_t>(taken));
+        if (!result.ok()) {
+          self->GotError(request_id, result.status());
+        } else if (result->required_bytes > 0) {
+          self->GotError(request_id,
+                         ResponseTooSmallError(result->required_bytes));
+        } else {
+          v1::StreamGot rest;
+          rest.set_request_id(request_id);
+          rest.set_message_count(result->message_count);
+          std::vector<TaggedDelivery> tagged;
+          std::vector<uint64_t> ack_tags;
+          {
+            MutexLock lock(&self->lease_->mu());
+            uint64_t tag = self->lease_->Issue(result->queue, kGetKey,
+                                               result->deliveries);
+            for (Delivery& delivery : result->deliveries) {
+              if (auto_ack) ack_tags.push_back(tag);
+              tagged.push_back({tag++, 0, std::move(delivery)});
+            }
+            self->outbox_.AddReply(
+                EncodeConsumeGot(tagged, rest.SerializeAsString()),
+                std::move(ack_tags));
+          }
+          self->Pump();
+        }
+        self->Finished(ticket);
+      });
+}
+
+// ---- The end ----
+
+void DeliveryStream::End(absl::Status status) {
+  {
+    MutexLock lock(&lease_->mu());
+    if (state_ != State::kOpen) return;
+    state_ = State::kEnding;
+    end_ = std::move(status);
+  }
+  ReleaseIfQuiet();
+}
+
+void DeliveryStream::ReleaseIfQuiet() {
+  ReleaseParams params;
+  TimerQueue::TimerId timer;
+  {
+    MutexLock lock(&lease_->mu());
+    if (state_ != State::kEnding || !barrier_.empty()) return;
+    state_ = State::kReleasing;
+    timer = heartbeat_timer_;
+    for (const auto& [key, consumer] : consumers_) {
+      params.queues.push_back(consumer.ref.queue);
+    }
+  }
+  context_->timers->Cancel(timer);
+  for (QueueRef& queue : lease_->queues()) {
+    params.queues.push_back(std::move(queue));
+  }
+  std::sort(params.queues.begin(), params.queues.end());
+  params.queues.erase(std::unique(params.queues.begin(), params.queues.end()),
+                      params.queues.end());
+  params.sink = shared_from_this();
+  context_->engine->Release(
+      std::move(params),
+      [self = shared_from_this()](absl::StatusOr<uint64_t> requeued) {
+        self->OnReleased(requeued.value_or(0));
+      });
+}
+
+void DeliveryStream::OnReleased(uint64_t requeued_count) {
+  bool registered;
+  {
+    MutexLock lock(&lease_->mu());
+    registered = registered_;
+    outbox_.DropDeliveries();
+    consumers_.clear();
+    key_of_.clear();
+    requeued_count_ = requeued_count;
+  }
+  if (registered) {
+    context_->leases->Remove(lease_->id(), requeued_count > 0
+                                               ? Leases::End::kRequeued
+                                               : Leases::End::kAllSettled);
+    context_->streams->Remove(this);
+  }
+  std::vector<Released> on_released;
+  {
+    MutexLock lock(&lease_->mu());
+    state_ = State::kReleased;
+    on_released = std::move(on_released_);
+  }
+  // An ending session waits for its users, so it is let go of last.
+  context_->sessions->Detach(session_);
+  for (Released& done : on_released) std::move(done)(requeued_count);
+  Pump();
+}
+
+void DeliveryStream::OnDone() {
+  {
+    MutexLock lock(&lease_->mu());
+    outbox_.Clear();
+  }
+  End(absl::CancelledError("the client has gone"));
+}
+
+void DeliveryStream::EndForSession(absl::Status status, Released done) {
+  uint64_t requeued_count;
+  bool released;
+  {
+    MutexLock lock(&lease_->mu());
+    released = state_ == State::kReleased || state_ == State::kFinished;
+    requeued_count = requeued_count_;
+    if (!released) on_released_.push_back(std::move(done));
+  }
+  if (released) {
+    std::move(done)(requeued_count);
+    return;
+  }
+  End(std::move(status));
+}
+
+void DeliveryStream::Drain(absl::Time deadline) {
+  {
+    MutexLock lock(&lease_->mu());
+    if (draining_ || state_ != State::kOpen) return;
+    draining_ = true;
+    outbox_.AddReply(framing_->Draining(DrainingNotice(deadline)));
+  }
+  window_->SetPaused(true);
+  Pump();
+}
+
+void DeliveryStream::EndForDrain() { End(ServerDrainingError()); }
+
+void DeliveryStream::EndVhost(absl::string_view vhost) {
+  if (vhost == vhost_) End(VhostGoneError(vhost));
+}
+
+}  // namespace kelpmq::service

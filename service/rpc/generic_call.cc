@@ -1,0 +1,189 @@
+#include "service/rpc/generic_call.h"
+
+#include <cassert>
+#include <chrono>
+#include <utility>
+
+namespace kelpmq::service {
+
+GenericCall::GenericCall(Owner* owner)
+    : owner_(owner), transport_(std::make_unique<Transport>()) {}
+
+void GenericCall::Accept(grpc::AsyncGenericService* service,
+                         grpc::ServerCompletionQueue* queue, Owner* owner) {
+  std::shared_ptr<GenericCall> call(new GenericCall(owner));
+  call->self_ = call;
+  Transport* transport = call->transport_.get();
+  // Must precede the request. Comes back for accepted calls only.
+  transport->context.AsyncNotifyWhenDone(&call->done_tag_);
+  service->RequestCall(&transport->context, &transport->stream, queue, queue,
+                       &call->accept_tag_);
+}
+
+void GenericCall::OnAccept(bool ok) {
+  if (ok) {
+    const auto deadline = transport_->context.deadline();
+    method_ = transport_->context.method();
+    if (deadline != std::chrono::system_clock::time_point::max()) {
+      deadline_ = absl::FromChrono(deadline);
+    }
+    {
+      MutexLock lock(&mu_);
+      ++tags_out_;  // the done tag
+    }
+    owner_->OnAccepted(this);
+  }
+  TagIsBack();
+  CloseIfOver();
+}
+
+void GenericCall::Serve(std::shared_ptr<CallHandler> handler) {
+  handler_ = std::move(handler);
+  handler_->OnStart(shared_from_this());
+}
+
+void GenericCall::Refuse(RpcStatus status) {
+  RequestEnd(End{std::nullopt, std::move(status)});
+}
+
+std::string GenericCall::peer() const {
+  MutexLock lock(&mu_);
+  return closed_ ? std::string() : transport_->context.peer();
+}
+
+std::string GenericCall::metadata(absl::string_view key) const {
+  MutexLock lock(&mu_);
+  if (closed_) return std::string();
+  const auto& metadata = transport_->context.client_metadata();
+  auto it = metadata.find(grpc::string_ref(key.data(), key.size()));
+  if (it == metadata.end()) return std::string();
+  return std::string(it->second.data(), it->second.size());
+}
+
+void GenericCall::Read() {
+  {
+    MutexLock lock(&mu_);
+    if (TakesNothing()) return;
+    assert(!reading_);
+    reading_ = true;
+    ++tags_out_;
+  }
+  transport_->stream.Read(&read_, &read_tag_);
+}
+
+void GenericCall::Write(grpc::ByteBuffer message) {
+  {
+    MutexLock lock(&mu_);
+    if (TakesNothing()) return;
+    assert(!writing_);
+    writing_ = true;
+    ++tags_out_;
+  }
+  transport_->stream.Write(message, &write_tag_);
+}
+
+void GenericCall::Finish(absl::Status status) {
+  RequestEnd(End{std::nullopt, ToRpcStatus(status)});
+}
+
+void GenericCall::WriteAndFinish(grpc::ByteBuffer message) {
+  RequestEnd(End{std::move(message), RpcStatus{}});
+}
+
+void GenericCall::RequestEnd(End end) {
+  {
+    MutexLock lock(&mu_);
+    if (TakesNothing()) return;
+    ending_ = true;
+    if (writing_) {
+      end_after_write_ = std::move(end);
+      return;
+    }
+    ++tags_out_;
+  }
+  StartEnd(std::move(end));
+}
+
+void GenericCall::StartEnd(End end) {
+  for (auto& [key, value] : end.status.trailers) {
+    transport_->context.AddTrailingMetadata(key, value);
+  }
+  if (end.message.has_value()) {
+    transport_->stream.WriteAndFinish(*end.message, grpc::WriteOptions(),
+                                      end.status.status, &finish_tag_);
+  } else {
+    transport_->stream.Finish(end.status.status, &finish_tag_);
+  }
+}
+
+void GenericCall::TagIsBack() {
+  MutexLock lock(&mu_);
+  --tags_out_;
+}
+
+grpc::ByteBuffer GenericCall::TakeRead() {
+  grpc::ByteBuffer message;
+  message.Swap(&read_);
+  return message;
+}
+
+void GenericCall::OnRead(bool ok) {
+  {
+    MutexLock lock(&mu_);
+    reading_ = false;
+    --tags_out_;
+  }
+  handler_->OnReadDone(ok, TakeRead());
+  CloseIfOver();
+}
+
+void GenericCall::OnWrite(bool ok) {
+  std::optional<End> end;
+  {
+    MutexLock lock(&mu_);
+    writing_ = false;
+    --tags_out_;
+    if (!done_) end.swap(end_after_write_);
+    if (end.has_value()) ++tags_out_;
+  }
+  if (end.has_value()) StartEnd(*std::move(end));
+  handler_->OnWriteDone(ok);
+  CloseIfOver();
+}
+
+void GenericCall::OnFinish(bool ok) {
+  finish_failed_ = !ok;
+  TagIsBack();
+  CloseIfOver();
+}
+
+void GenericCall::OnDone(bool ok) {
+  // The tag always comes back with ok=true; the context knows how it ended.
+  if (transport_->context.IsCancelled()) {
+    cancelled_.store(true, std::memory_order_release);
+  }
+  {
+    MutexLock lock(&mu_);
+    done_ = true;
+    --tags_out_;
+  }
+  CloseIfOver();
+}
+
+void GenericCall::CloseIfOver() {
+  {
+    MutexLock lock(&mu_);
+    if (tags_out_ > 0) return;
+    closed_ = true;
+  }
+  // Whoever called in before now has counted a tag, so nobody else is inside.
+  std::shared_ptr<GenericCall> self = std::move(self_);
+  if (handler_ != nullptr) {
+    handler_->OnDone(cancelled() || finish_failed_);
+    handler_.reset();
+  }
+  transport_.reset();
+  owner_->OnClosed();
+}
+
+}  // namespace kelpmq::service

@@ -1,0 +1,214 @@
+#include "service/rpc/publish_stream.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "service/base/error.h"
+#include "service/rpc/codec.h"
+#include "service/rpc/stream_errors.h"
+
+namespace kelpmq::service {
+
+void PublishStream::OnStart(CallRef call) {
+  call_ = std::move(call);
+  context_->streams->Add(shared_from_this());
+  call_->Read();
+}
+
+void PublishStream::OnReadDone(bool ok, grpc::ByteBuffer message) {
+  if (!ok) {
+    End(absl::OkStatus());
+    return;
+  }
+  const size_t bytes = message.Length();
+  absl::StatusOr<PublishRequestData> request = DecodePublishBatch(
+      message, {context_->limits.message, context_->limits.max_batch_items});
+  absl::Status status = request.status();
+  if (status.ok()) status = Accept(&*request);
+  if (!status.ok()) {
+    End(std::move(status));
+    return;
+  }
+  Publish(*std::move(request), bytes);
+  ReadMore();
+}
+
+absl::Status PublishStream::Accept(PublishRequestData* request) {
+  if (first_) {
+    first_ = false;
+    if (!request->producer_id.empty()) {
+      return MakeError(Reason::kFeatureUnsupported,
+                       "producer_id: deduplication is not available");
+    }
+    request->vhost = context_->VhostOrDefault(request->vhost);
+    if (absl::Status known = context_->engine->CheckVhost(request->vhost);
+        !known.ok()) {
+      return known;
+    }
+    producer_id_ = request->producer_id;
+    confirm_mode_ = request->confirms;
+    MutexLock lock(&mu_);
+    vhost_ = request->vhost;
+    confirms_.set_mode(static_cast<v1::ConfirmMode>(confirm_mode_));
+  } else {
+    MutexLock lock(&mu_);
+    const bool changed =
+        (!request->vhost.empty() && request->vhost != vhost_) ||
+        (!request->producer_id.empty() &&
+         request->producer_id != producer_id_) ||
+        (request->confirms != 0 && request->confirms != confirm_mode_);
+    if (changed) {
+      return MakeError(Reason::kFirstMessage,
+                       "vhost, producer_id and confirms are fixed by the "
+                       "stream's first message");
+    }
+    request->vhost = vhost_;
+  }
+  if (request->sequence == 0) {
+    request->sequence = last_sequence_ + 1;
+  } else if (request->sequence <= last_sequence_) {
+    return MakeError(Reason::kSequenceOutOfOrder,
+                     absl::StrCat("sequence ", request->sequence, " follows ",
+                                  last_sequence_, ": it must increase"));
+  }
+  last_sequence_ = request->sequence;
+  return absl::OkStatus();
+}
+
+void PublishStream::Publish(PublishRequestData request, size_t bytes) {
+  Confirms::Entry entry;
+  entry.sequence = request.sequence;
+  entry.items = request.item_count;
+  entry.bytes = bytes;
+  {
+    MutexLock lock(&mu_);
+    ++publishing_;
+    unconfirmed_items_ += entry.items;
+    unconfirmed_bytes_ += entry.bytes;
+  }
+  PublishParams params;
+  params.vhost = std::move(request.vhost);
+  params.items = std::move(request.items);
+  context_->engine->Publish(
+      std::move(params),
+      [self = shared_from_this(), entry = std::move(entry),
+       failures = std::move(request.failures),
+       item_index = std::move(request.item_index)](
+          absl::StatusOr<PublishResult> result) mutable {
+        if (result.ok()) {
+          entry.unrouted_count = result->unrouted_count;
+          entry.failures = MergeFailures(std::move(failures), item_index,
+                                         std::move(result->failures));
+        } else {
+          // The whole request failed: so did each item of it.
+          std::vector<PublishFailure> all;
+          for (uint32_t i = 0; i < item_index.size(); ++i) {
+            all.push_back({i, result.status()});
+          }
+          entry.failures =
+              MergeFailures(std::move(failures), item_index, std::move(all));
+        }
+        {
+          MutexLock lock(&self->mu_);
+          --self->publishing_;
+          self->confirms_.Add(std::move(entry));
+        }
+        self->Pump();
+      });
+}
+
+void PublishStream::ReadMore() {
+  {
+    MutexLock lock(&mu_);
+    if (end_.has_value()) return;
+    held_back_ =
+        unconfirmed_items_ >= context_->limits.max_unconfirmed_items ||
+        unconfirmed_bytes_ >= context_->limits.max_unconfirmed_bytes;
+    if (held_back_) return;
+  }
+  call_->Read();
+}
+
+void PublishStream::Pump() {
+  grpc::ByteBuffer message;
+  bool write = false;
+  bool read = false;
+  absl::Status end;
+  {
+    MutexLock lock(&mu_);
+    if (writing_ || finished_) return;
+    if (!confirms_.empty() || draining_.has_value()) {
+      v1::PublishStreamResponse response;
+      Confirms::Weight weight;
+      write = confirms_.Fill(&response, &weight);
+      unconfirmed_items_ -= weight.items;
+      unconfirmed_bytes_ -= weight.bytes;
+      if (draining_.has_value()) {
+        *response.mutable_draining() = DrainingNotice(*draining_);
+        draining_.reset();
+        write = true;
+      }
+      read = held_back_ && !end_.has_value();
+      if (write) {
+        writing_ = true;
+        message = Serialize(response);
+      }
+    }
+    if (!write && end_.has_value() && publishing_ == 0) {
+      finished_ = true;
+      end = *end_;
+    } else if (!write && !read) {
+      return;
+    }
+    if (read) held_back_ = false;
+  }
+  if (write) {
+    call_->Write(std::move(message));
+  } else if (!read) {
+    call_->Finish(std::move(end));
+    return;
+  }
+  if (read) ReadMore();
+}
+
+void PublishStream::OnWriteDone(bool ok) {
+  {
+    MutexLock lock(&mu_);
+    writing_ = false;
+    if (!ok) confirms_ = Confirms();  // nobody is left to be told
+  }
+  Pump();
+}
+
+void PublishStream::OnDone(bool /*cancelled*/) {
+  context_->streams->Remove(this);
+}
+
+void PublishStream::End(absl::Status status) {
+  {
+    MutexLock lock(&mu_);
+    if (end_.has_value()) return;
+    end_ = std::move(status);
+  }
+  Pump();
+}
+
+void PublishStream::Drain(absl::Time deadline) {
+  {
+    MutexLock lock(&mu_);
+    draining_ = deadline;
+  }
+  Pump();
+}
+
+void PublishStream::EndForDrain() { End(ServerDrainingError()); }
+
+void PublishStream::EndVhost(absl::string_view vhost) {
+  {
+    MutexLock lock(&mu_);
+    if (vhost != vhost_) return;
+  }
+  End(VhostGoneError(vhost));
+}
+
+}  // namespace kelpmq::service

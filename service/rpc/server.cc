@@ -1,0 +1,143 @@
+#include "service/rpc/server.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "service/base/error.h"
+#include "service/rpc/listen_address.h"
+
+namespace kelpmq::service {
+namespace {
+
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(absl::ToInt64Milliseconds(duration));
+}
+
+void SetChannelArguments(const ServerOptions& options,
+                         grpc::ServerBuilder* builder) {
+  // Two servers on one port would share its connections without a word.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // A peer that vanished without closing shows in no other way.
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS,
+                              Milliseconds(options.keepalive_time));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                              Milliseconds(options.keepalive_timeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // No end to our pings on a connection where nothing else is sent.
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder->AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      Milliseconds(options.min_client_ping_interval));
+  builder->SetMaxReceiveMessageSize(
+      static_cast<int>(options.max_request_bytes));
+  builder->SetMaxSendMessageSize(-1);  // no limit: clients state their own
+}
+
+// "127.0.0.1:0" and 4711: "127.0.0.1:4711".
+std::string BoundAddress(const ListenSocket& socket, int port) {
+  if (socket.is_unix) return socket.address;
+  const size_t colon = socket.address.rfind(':');
+  return absl::StrCat(socket.address.substr(0, colon), ":", port);
+}
+
+}  // namespace
+
+int DefaultIoThreads() {
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
+}
+
+Server::Server(const MethodTable* methods, const Draining* draining)
+    : methods_(methods),
+      draining_(draining),
+      on_call_([this](GenericCall* call) { OnCall(call); }) {}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const ServerOptions& options, const MethodTable* methods,
+    const Draining* draining) {
+  std::unique_ptr<Server> server(new Server(methods, draining));
+  if (absl::Status status = server->Listen(options); !status.ok()) {
+    return status;
+  }
+  for (size_t i = 0; i < server->queues_.size(); ++i) {
+    server->queues_[i]->Start(static_cast<int>(i));
+  }
+  return server;
+}
+
+absl::Status Server::Listen(const ServerOptions& options) {
+  std::vector<ListenSocket> sockets;
+  for (const std::string& address : options.listen) {
+    auto resolved = ResolveListenAddress(address);
+    if (!resolved.ok()) return resolved.status();
+    sockets.insert(sockets.end(), resolved->begin(), resolved->end());
+  }
+  for (const ListenSocket& socket : sockets) {
+    if (absl::Status status = CheckBindable(socket); !status.ok()) {
+      return status;
+    }
+  }
+
+  grpc::ServerBuilder builder;
+  SetChannelArguments(options, &builder);
+  std::vector<int> ports(sockets.size(), 0);
+  for (size_t i = 0; i < sockets.size(); ++i) {
+    builder.AddListeningPort(sockets[i].address,
+                             grpc::InsecureServerCredentials(), &ports[i]);
+  }
+  builder.RegisterAsyncGenericService(&service_);
+  for (int i = 0; i < std::max(1, options.io_threads); ++i) {
+    queues_.push_back(std::make_unique<CallQueue>(builder.AddCompletionQueue(),
+                                                  &service_, &on_call_));
+  }
+  server_ = builder.BuildAndStart();
+  for (size_t i = 0; i < sockets.size(); ++i) {
+    if (ports[i] == 0) {
+      return absl::UnavailableError(
+          absl::StrCat("cannot listen on ", sockets[i].address));
+    }
+    addresses_.push_back(BoundAddress(sockets[i], ports[i]));
+  }
+  if (server_ == nullptr) {
+    return absl::InternalError("gRPC could not start its server");
+  }
+  return absl::OkStatus();
+}
+
+void Server::OnCall(GenericCall* call) {
+  const MethodTable::Method* method = methods_->Find(call->method());
+  if (method == nullptr) {
+    call->Refuse({grpc::Status(grpc::StatusCode::UNIMPLEMENTED, ""), {}});
+    return;
+  }
+  if (draining_->started() &&
+      method->while_draining == MethodTable::WhileDraining::kRefuse) {
+    call->Refuse(ToRpcStatus(
+        MakeError(Reason::kServerDraining, "the server is shutting down")));
+    return;
+  }
+  call->Serve(method->make_handler());
+}
+
+void Server::Stop(absl::Duration grace) {
+  if (server_ == nullptr) return;
+  // gRPC aborts when something is begun on a queue that is shut down, so the
+  // order is: no more accepts, the server, then each queue when it is empty.
+  for (auto& queue : queues_) queue->StopAccepting();
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    absl::ToChronoNanoseconds(grace));
+  for (auto& queue : queues_) queue->StopWhenIdle();
+  for (auto& queue : queues_) queue->Join();
+  server_.reset();
+}
+
+Server::~Server() { Stop(absl::ZeroDuration()); }
+
+}  // namespace kelpmq::service

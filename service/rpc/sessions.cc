@@ -1,0 +1,538 @@
+#include "service/rpc/sessions.h"
+
+#include <array>
+#include <atomic>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "service/base/error.h"
+#include "service/base/fnv.h"
+#include "service/base/random_name.h"
+
+namespace kelpmq::service {
+namespace {
+
+// "s", eight hexadecimal digits of the node, "-", then what MakeServerName
+// adds: 22 characters with 128 random bits.
+constexpr char kIdStart = 's';
+constexpr size_t kIdPrefixBytes = 10;
+constexpr size_t kIdBytes = kIdPrefixBytes + 22;
+
+std::string IdPrefix(absl::string_view node_id) {
+  return absl::StrCat(
+      std::string(1, kIdStart),
+      absl::Hex(static_cast<uint32_t>(Fnv1a(node_id)), absl::kZeroPad8), "-");
+}
+
+// Asks all users to release what they hold; `done` gets the sum.
+void ReleaseAll(const std::vector<std::shared_ptr<SessionUser>>& users,
+                const absl::Status& status, SessionUser::Released done) {
+  struct Gather {
+    explicit Gather(SessionUser::Released done) : done(std::move(done)) {}
+    // One more than users, so that it cannot complete while they are asked.
+    std::atomic<size_t> left{1};
+    std::atomic<uint64_t> sum{0};
+    SessionUser::Released done;
+  };
+  auto gather = std::make_shared<Gather>(std::move(done));
+  gather->left += users.size();
+  auto released = [gather](uint64_t requeued_count) {
+    gather->sum += requeued_count;
+    if (--gather->left == 0) gather->done(gather->sum);
+  };
+  for (const auto& user : users) user->EndForSession(status, released);
+  released(0);
+}
+
+}  // namespace
+
+absl::Status SessionEndedStatus(absl::string_view reason) {
+  return MakeError(Reason::kSessionEnded,
+                   reason.empty()
+                       ? "the session has ended"
+                       : absl::StrCat("the session has ended: ", reason));
+}
+
+// All but `identity` is guarded by Sessions::mu_.
+struct Sessions::Session {
+  struct Identity {
+    std::string id;
+    std::string ref;
+    SessionInfo info;
+    absl::Duration ttl;
+    bool bound_to_watch = false;
+    absl::Time open_time;
+  };
+  struct User {
+    SessionUse use;
+    std::weak_ptr<SessionUser> user;
+  };
+
+  explicit Session(Identity identity) : identity(std::move(identity)) {}
+
+  size_t CountOf(SessionUse use) const {
+    return counts[static_cast<size_t>(use)];
+  }
+  size_t StreamCount() const {
+    return CountOf(SessionUse::kWatch) + CountOf(SessionUse::kStream);
+  }
+  bool KeptAlive() const { return StreamCount() > 0; }
+  uint64_t Add(SessionUse use, std::weak_ptr<SessionUser> user) {
+    ++counts[static_cast<size_t>(use)];
+    users.emplace(++last_number, User{use, std::move(user)});
+    return last_number;
+  }
+  std::optional<SessionUse> Remove(uint64_t number) {
+    auto it = users.find(number);
+    if (it == users.end()) return std::nullopt;
+    const SessionUse use = it->second.use;
+    --counts[static_cast<size_t>(use)];
+    users.erase(it);
+    return use;
+  }
+  std::vector<std::shared_ptr<SessionUser>> LiveUsers() const {
+    std::vector<std::shared_ptr<SessionUser>> live;
+    for (const auto& [number, user] : users) {
+      if (auto alive = user.user.lock()) live.push_back(std::move(alive));
+    }
+    return live;
+  }
+
+  const Identity identity;
+  absl::Time expire_time;
+  // A timer is set, or about to be. Renewing does not move it: it looks at
+  // expire_time when it fires.
+  bool timer_set = false;
+  TimerQueue::TimerId timer = TimerQueue::kNoTimer;
+  uint64_t last_number = 0;
+  std::map<uint64_t, User> users;
+  std::array<size_t, kSessionUseCount> counts{};  // of users, by use
+
+  bool ending = false;
+  std::vector<absl::AnyInvocable<void(const Ended&)>> end_waiters;
+  // Goes on with the end once no request uses the session any more.
+  Closure when_no_request;
+  std::optional<Ended> ended;
+};
+
+std::shared_ptr<Sessions> Sessions::Create(Options options, Engine* engine,
+                                           const Clock* clock,
+                                           TimerQueue* timers) {
+  return std::shared_ptr<Sessions>(
+      new Sessions(std::move(options), engine, clock, timers));
+}
+
+Sessions::Sessions(Options options, Engine* engine, const Clock* clock,
+                   TimerQueue* timers)
+    : id_prefix_(IdPrefix(options.node_id)),
+      max_sessions_(options.max_sessions),
+      engine_(engine),
+      clock_(clock),
+      timers_(timers) {}
+
+Sessions::~Sessions() = default;
+
+// ---- Opening and using ----
+
+absl::StatusOr<Sessions::Opened> Sessions::Open(OpenParams params) {
+  if (absl::Status vhost = engine_->CheckVhost(params.vhost); !vhost.ok()) {
+    return vhost;
+  }
+  Session::Identity identity;
+  identity.id = MakeServerName(id_prefix_);
+  identity.ref = MakeServerName("session-");
+  identity.info.vhost = std::move(params.vhost);
+  identity.info.client_name = std::move(params.client_name);
+  identity.info.peer = std::move(params.peer);
+  identity.ttl = params.ttl;
+  identity.bound_to_watch = params.bound_to_watch;
+  identity.open_time = clock_->Now();
+
+  SessionRef session;
+  Opened opened;
+  {
+    MutexLock lock(&mu_);
+    if (by_id_.size() >= max_sessions_) {
+      return MakeError(
+          Reason::kLimitExceeded,
+          absl::StrCat("session limit (", max_sessions_, ") is reached"),
+          {{"limit", "max_sessions"}});
+    }
+    identity.info.owner = ++last_owner_;
+    session = std::make_shared<Session>(std::move(identity));
+    by_id_.emplace(session->identity.id, session);
+    by_ref_.emplace(session->identity.ref, session);
+    by_owner_.emplace(session->identity.info.owner, session);
+    Renew(session.get());
+    opened = {session->identity.id, session->identity.ttl,
+              session->expire_time};
+  }
+  ScheduleExpiry(session);
+  // The vhost may have been deleted meanwhile, together with the sessions that
+  // it had then.
+  absl::Status vhost = engine_->CheckVhost(session->identity.info.vhost);
+  if (!vhost.ok()) {
+    End(session, vhost, [](const Ended&) {});
+    return vhost;
+  }
+  return opened;
+}
+
+absl::StatusOr<Sessions::SessionRef> Sessions::FindLive(
+    absl::string_view session_id) {
+  auto it = by_id_.find(session_id);
+  if (it == by_id_.end() || it->second->ending) return NotFound(session_id);
+  return it->second;
+}
+
+absl::Status Sessions::NotFound(absl::string_view session_id) const {
+  // The id is a secret: it stays out of the text.
+  if (session_id.size() == kIdBytes && session_id[0] == kIdStart &&
+      session_id[kIdPrefixBytes - 1] == '-' &&
+      !absl::StartsWith(session_id, id_prefix_)) {
+    return MakeError(Reason::kWrongNode,
+                     "the session was opened on another node");
+  }
+  return MakeError(Reason::kSessionNotFound,
+                   "no such session: it was never opened here, or it has "
+                   "ended");
+}
+
+bool Sessions::Renew(Session* session) {
+  session->expire_time = clock_->Now() + session->identity.ttl;
+  if (session->timer_set) return false;
+  session->timer_set = true;
+  return true;
+}
+
+void Sessions::ScheduleExpiry(const SessionRef& session) {
+  absl::Time when;
+  {
+    MutexLock lock(&mu_);
+    when = session->expire_time;
+  }
+  const TimerQueue::TimerId timer =
+      timers_->Schedule(when, [weak_this = weak_from_this(),
+                               weak_session = std::weak_ptr<Session>(session)] {
+        auto self = weak_this.lock();
+        auto session = weak_session.lock();
+        if (self != nullptr && session != nullptr) self->OnExpiryTimer(session);
+      });
+  bool ending;
+  {
+    MutexLock lock(&mu_);
+    session->timer = timer;
+    ending = session->ending;
+  }
+  if (ending) timers_->Cancel(timer);
+}
+
+void Sessions::OnExpiryTimer(const SessionRef& session) {
+  bool expired;
+  {
+    MutexLock lock(&mu_);
+    session->timer_set = false;
+    session->timer = TimerQueue::kNoTimer;
+    // While something keeps it alive, its last Detach sets the next timer.
+    if (session->ending || session->KeptAlive()) return;
+    expired = session->expire_time <= clock_->Now();
+    if (!expired) session->timer_set = true;
+  }
+  if (expired) {
+    End(session, SessionEndedStatus("its ttl is over"), [](const Ended&) {});
+  } else {
+    ScheduleExpiry(session);
+  }
+}
+
+absl::StatusOr<SessionInfo> Sessions::Use(absl::string_view session_id) {
+  SessionRef session;
+  bool schedule;
+  {
+    MutexLock lock(&mu_);
+    auto found = FindLive(session_id);
+    if (!found.ok()) return std::move(found).status();
+    session = *std::move(found);
+    schedule = Renew(session.get());
+  }
+  if (schedule) ScheduleExpiry(session);
+  return session->identity.info;
+}
+
+absl::StatusOr<absl::Time> Sessions::KeepAlive(absl::string_view session_id) {
+  SessionRef session;
+  bool schedule;
+  absl::Time expire_time;
+  {
+    MutexLock lock(&mu_);
+    auto found = FindLive(session_id);
+    if (!found.ok()) return std::move(found).status();
+    session = *std::move(found);
+    schedule = Renew(session.get());
+    expire_time = session->expire_time;
+  }
+  if (schedule) ScheduleExpiry(session);
+  return expire_time;
+}
+
+// ---- Users ----
+
+const SessionInfo& Sessions::Attachment::session() const {
+  return session_->identity.info;
+}
+
+absl::StatusOr<Sessions::Attachment> Sessions::Attach(
+    absl::string_view session_id, std::weak_ptr<SessionUser> user,
+    SessionUse use) {
+  Attachment attachment;
+  bool schedule;
+  {
+    MutexLock lock(&mu_);
+    auto found = FindLive(session_id);
+    if (!found.ok()) return std::move(found).status();
+    attachment.session_ = *std::move(found);
+    attachment.number_ = attachment.session_->Add(use, std::move(user));
+    schedule = Renew(attachment.session_.get());
+  }
+  if (schedule) ScheduleExpiry(attachment.session_);
+  return attachment;
+}
+
+void Sessions::Detach(const Attachment& attachment) {
+  if (!attachment) return;
+  const SessionRef& session = attachment.session_;
+  bool schedule = false;
+  bool end = false;
+  Closure go_on;
+  {
+    MutexLock lock(&mu_);
+    const auto use = session->Remove(attachment.number_);
+    if (!use) return;
+    if (session->ending) {
+      if (session->CountOf(SessionUse::kRequest) == 0) {
+        go_on = std::move(session->when_no_request);
+        session->when_no_request = nullptr;
+      }
+    } else if (use == SessionUse::kWatch && session->identity.bound_to_watch &&
+               session->CountOf(SessionUse::kWatch) == 0) {
+      end = true;
+    } else if ((use == SessionUse::kWatch || use == SessionUse::kStream) &&
+               !session->KeptAlive()) {
+      schedule = Renew(session.get());
+    }
+  }
+  if (go_on) go_on();
+  if (schedule) ScheduleExpiry(session);
+  if (end) {
+    End(session, SessionEndedStatus("its last watch is gone"),
+        [](const Ended&) {});
+  }
+}
+
+OwnerId Sessions::NewOwner() {
+  MutexLock lock(&mu_);
+  return ++last_owner_;
+}
+
+std::string Sessions::ClientNameOf(OwnerId owner) const {
+  MutexLock lock(&mu_);
+  auto it = by_owner_.find(owner);
+  return it == by_owner_.end() ? "" : it->second->identity.info.client_name;
+}
+
+// ---- Ending ----
+
+void Sessions::Close(absl::string_view session_id, EndDone done) {
+  SessionRef session;
+  absl::StatusOr<Ended> at_once = NotFound(session_id);
+  {
+    MutexLock lock(&mu_);
+    if (auto it = by_id_.find(session_id); it != by_id_.end()) {
+      session = it->second;
+    } else {
+      ForgetOld();
+      if (auto past = ended_.find(session_id); past != ended_.end()) {
+        at_once = past->second;
+      }
+    }
+  }
+  if (session == nullptr) {
+    std::move(done)(std::move(at_once));
+    return;
+  }
+  End(session, SessionEndedStatus(""),
+      [done = std::move(done)](const Ended& ended) mutable { done(ended); });
+}
+
+void Sessions::EndByRef(absl::string_view session_ref, absl::string_view reason,
+                        absl::AnyInvocable<void(bool ended)> done) {
+  SessionRef session;
+  {
+    MutexLock lock(&mu_);
+    if (auto it = by_ref_.find(session_ref); it != by_ref_.end()) {
+      session = it->second;
+    }
+  }
+  if (session == nullptr) {
+    done(false);
+    return;
+  }
+  End(session, SessionEndedStatus(reason),
+      [done = std::move(done)](const Ended&) mutable { done(true); });
+}
+
+void Sessions::EndVhost(absl::string_view vhost, const absl::Status& status,
+                        absl::AnyInvocable<void()> done) {
+  std::vector<SessionRef> sessions;
+  {
+    MutexLock lock(&mu_);
+    for (const auto& [id, session] : by_id_) {
+      if (session->identity.info.vhost == vhost) sessions.push_back(session);
+    }
+  }
+  struct Gather {
+    explicit Gather(absl::AnyInvocable<void()> done) : done(std::move(done)) {}
+    std::atomic<size_t> left{1};
+    absl::AnyInvocable<void()> done;
+  };
+  auto gather = std::make_shared<Gather>(std::move(done));
+  gather->left += sessions.size();
+  auto one_ended = [gather] {
+    if (--gather->left == 0) gather->done();
+  };
+  for (const SessionRef& session : sessions) {
+    End(session, status, [one_ended](const Ended&) { one_ended(); });
+  }
+  one_ended();
+}
+
+void Sessions::End(const SessionRef& session, const absl::Status& status,
+                   absl::AnyInvocable<void(const Ended&)> done) {
+  std::optional<Ended> over;
+  TimerQueue::TimerId timer = TimerQueue::kNoTimer;
+  std::vector<std::shared_ptr<SessionUser>> streams;
+  std::vector<std::shared_ptr<SessionUser>> leases;
+  {
+    MutexLock lock(&mu_);
+    over = session->ended;
+    if (!over) {
+      session->end_waiters.push_back(std::move(done));
+      if (session->ending) return;
+      session->ending = true;
+      timer = session->timer;
+      for (const auto& [number, user] : session->users) {
+        auto alive = user.user.lock();
+        if (alive == nullptr) continue;
+        (user.use == SessionUse::kGetLease ? leases : streams)
+            .push_back(std::move(alive));
+      }
+    }
+  }
+  if (over) {
+    done(*over);
+    return;
+  }
+  timers_->Cancel(timer);
+  ReleaseAll(streams, status,
+             [self = shared_from_this(), session, status,
+              leases = std::move(leases)](uint64_t from_streams) {
+               ReleaseAll(leases, status,
+                          [self, session, from_streams](uint64_t from_leases) {
+                            self->EndOwner(session, from_streams + from_leases);
+                          });
+             });
+}
+
+void Sessions::EndOwner(const SessionRef& session, uint64_t requeued_count) {
+  auto go_on = [self = shared_from_this(), session, requeued_count] {
+    const SessionInfo& info = session->identity.info;
+    self->engine_->EndOwner(
+        info.vhost, info.owner,
+        [self, session, requeued_count](absl::StatusOr<EndOwnerResult> result) {
+          Ended ended;
+          ended.requeued_count = requeued_count;
+          // The one error is that the vhost is gone, and its queues with it.
+          if (result.ok()) {
+            ended.deleted_queues = std::move(result->deleted_queues);
+          }
+          self->FinishEnd(session, std::move(ended));
+        });
+  };
+  {
+    MutexLock lock(&mu_);
+    if (session->CountOf(SessionUse::kRequest) > 0) {
+      session->when_no_request = std::move(go_on);
+      return;
+    }
+  }
+  go_on();
+}
+
+void Sessions::FinishEnd(const SessionRef& session, Ended ended) {
+  std::vector<absl::AnyInvocable<void(const Ended&)>> waiters;
+  {
+    MutexLock lock(&mu_);
+    const Session::Identity& identity = session->identity;
+    by_id_.erase(identity.id);
+    by_ref_.erase(identity.ref);
+    by_owner_.erase(identity.info.owner);
+    ForgetOld();
+    ended_.emplace(identity.id, ended);
+    ended_order_.emplace_back(clock_->Now(), identity.id);
+    session->ended = ended;
+    waiters.swap(session->end_waiters);
+  }
+  for (auto& waiter : waiters) waiter(ended);
+}
+
+void Sessions::ForgetOld() {
+  const absl::Time horizon = clock_->Now() - kRememberEnded;
+  while (!ended_order_.empty() && (ended_order_.size() >= kMaxEnded ||
+                                   ended_order_.front().first < horizon)) {
+    ended_.erase(ended_order_.front().second);
+    ended_order_.pop_front();
+  }
+}
+
+// ---- Listing ----
+
+std::vector<Sessions::Listed> Sessions::List(absl::string_view vhost,
+                                             absl::string_view after,
+                                             size_t limit) const {
+  std::vector<Listed> page;
+  // Asked without the lock, and let go of without it: a user's end may be ours
+  // to run.
+  std::vector<std::vector<std::shared_ptr<SessionUser>>> users;
+  {
+    MutexLock lock(&mu_);
+    for (auto it = by_ref_.upper_bound(after);
+         it != by_ref_.end() && page.size() < limit; ++it) {
+      const Session& session = *it->second;
+      const SessionInfo& info = session.identity.info;
+      if (session.ending || (!vhost.empty() && info.vhost != vhost)) continue;
+      Listed listed;
+      listed.session_ref = it->first;
+      listed.session = info;
+      listed.open_time = session.identity.open_time;
+      listed.expire_time =
+          session.KeptAlive() ? absl::InfiniteFuture() : session.expire_time;
+      listed.stream_count = static_cast<uint32_t>(session.StreamCount());
+      page.push_back(std::move(listed));
+      users.push_back(session.LiveUsers());
+    }
+  }
+  for (size_t i = 0; i < page.size(); ++i) {
+    for (const auto& user : users[i]) {
+      page[i].unacked_count += user->unacked_count();
+    }
+  }
+  return page;
+}
+
+size_t Sessions::count() const {
+  MutexLock lock(&mu_);
+  return by_id_.size();
+}
+
+}  // namespace kelpmq::service

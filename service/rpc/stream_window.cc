@@ -1,0 +1,115 @@
+#include "service/rpc/stream_window.h"
+
+#include <algorithm>
+
+namespace kelpmq::service {
+
+bool StreamWindow::UnsettledRoom(size_t bytes) const {
+  if (limits_.max_unsettled != 0 && unsettled_ >= limits_.max_unsettled) {
+    return false;
+  }
+  if (limits_.prefetch_count != 0 &&
+      prefetched_messages_ >= limits_.prefetch_count) {
+    return false;
+  }
+  return limits_.prefetch_bytes == 0 || prefetched_messages_ == 0 ||
+         prefetched_bytes_ + bytes <= limits_.prefetch_bytes;
+}
+
+bool StreamWindow::OutboxRoom(size_t bytes) const {
+  if (outbox_messages_ == 0) return true;
+  return outbox_messages_ < limits_.max_outbox_messages &&
+         outbox_bytes_ + bytes <= limits_.max_outbox_bytes;
+}
+
+bool StreamWindow::TryReserve(ConsumerKey key, size_t bytes) {
+  MutexLock lock(&mu_);
+  if (paused_ || !OutboxRoom(bytes) ||
+      (!IsAutoAck(key) && !UnsettledRoom(bytes))) {
+    refused_.insert(key);
+    return false;
+  }
+  ++outbox_messages_;
+  outbox_bytes_ += bytes;
+  if (!IsAutoAck(key)) {
+    ++unsettled_;
+    ++prefetched_messages_;
+    prefetched_bytes_ += bytes;
+  }
+  return true;
+}
+
+std::vector<ConsumerKey> StreamWindow::TakeRefused() {
+  // Room for the smallest message is enough to ask again.
+  if (refused_.empty() || paused_ || !OutboxRoom(1)) return {};
+  std::vector<ConsumerKey> woken;
+  const bool unsettled_room = UnsettledRoom(1);
+  for (ConsumerKey key : refused_) {
+    if (unsettled_room || IsAutoAck(key)) woken.push_back(key);
+  }
+  for (ConsumerKey key : woken) refused_.erase(key);
+  return woken;
+}
+
+std::vector<ConsumerKey> StreamWindow::Written(uint32_t messages,
+                                               size_t bytes) {
+  MutexLock lock(&mu_);
+  outbox_messages_ -= messages;
+  outbox_bytes_ -= bytes;
+  return TakeRefused();
+}
+
+std::vector<ConsumerKey> StreamWindow::Settled(
+    const std::vector<DeliveryTags::Out>& outs) {
+  MutexLock lock(&mu_);
+  for (const DeliveryTags::Out& out : outs) {
+    if (IsAutoAck(out.consumer_key)) continue;
+    --unsettled_;
+    if (out.consumer_key == kGetKey) continue;
+    --prefetched_messages_;
+    prefetched_bytes_ -= out.bytes;
+  }
+  return TakeRefused();
+}
+
+std::vector<ConsumerKey> StreamWindow::SetPrefetchCount(uint32_t count) {
+  MutexLock lock(&mu_);
+  limits_.prefetch_count = count;
+  return TakeRefused();
+}
+
+std::vector<ConsumerKey> StreamWindow::SetPrefetchBytes(uint64_t bytes) {
+  MutexLock lock(&mu_);
+  limits_.prefetch_bytes = bytes;
+  return TakeRefused();
+}
+
+std::vector<ConsumerKey> StreamWindow::SetPaused(bool paused) {
+  MutexLock lock(&mu_);
+  paused_ = paused;
+  return TakeRefused();
+}
+
+uint32_t StreamWindow::ReserveForGet(uint32_t wanted) {
+  MutexLock lock(&mu_);
+  if (limits_.max_unsettled != 0) {
+    const uint64_t room = limits_.max_unsettled > unsettled_
+                              ? limits_.max_unsettled - unsettled_
+                              : 0;
+    wanted = static_cast<uint32_t>(std::min<uint64_t>(wanted, room));
+  }
+  unsettled_ += wanted;
+  return wanted;
+}
+
+void StreamWindow::GiveBackFromGet(uint32_t unused) {
+  MutexLock lock(&mu_);
+  unsettled_ -= unused;
+}
+
+uint64_t StreamWindow::unsettled() const {
+  MutexLock lock(&mu_);
+  return unsettled_;
+}
+
+}  // namespace kelpmq::service

@@ -1,0 +1,85 @@
+#ifndef KELPMQ_SERVICE_RPC_WATCH_STREAM_H_
+#define KELPMQ_SERVICE_RPC_WATCH_STREAM_H_
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <deque>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "kelpmq/v1/session.pb.h"
+#include "service/base/clock.h"
+#include "service/base/mutex.h"
+#include "service/base/timer_queue.h"
+#include "service/rpc/reactor.h"
+#include "service/rpc/sessions.h"
+#include "service/rpc/stream_registry.h"
+
+namespace kelpmq::service {
+
+// One WatchSession stream: keeps its session alive and tells the client what
+// happens to it. The client sees a heartbeat first, and one whenever nothing
+// else was sent for an interval.
+// Thread-safety: thread-safe but for the CallHandler part, which the poller
+// calls. Made as a shared_ptr.
+class WatchStream : public CallHandler,
+                    public SessionUser,
+                    public RegisteredStream,
+                    public std::enable_shared_from_this<WatchStream> {
+ public:
+  static constexpr absl::Duration kDefaultHeartbeat = absl::Seconds(30);
+  static constexpr absl::Duration kMinHeartbeat = absl::Seconds(1);
+  static constexpr absl::Duration kMaxHeartbeat = absl::Minutes(10);
+
+  // Heartbeats go by `clock` and `timers`. All must outlive the stream.
+  WatchStream(Sessions* sessions, StreamRegistry* streams, const Clock* clock,
+              TimerQueue* timers)
+      : sessions_(sessions),
+        streams_(streams),
+        clock_(clock),
+        timers_(timers) {}
+
+  void OnStart(CallRef call) override;
+  void OnReadDone(bool ok, grpc::ByteBuffer message) override;
+  void OnWriteDone(bool ok) override;
+  void OnDone(bool cancelled) override;
+
+  void EndForSession(absl::Status status, Released done) override;
+
+  void Drain(absl::Time deadline) override;
+  void EndForDrain() override;
+  void EndVhost(absl::string_view vhost) override;
+
+ private:
+  // Checks the request and attaches to the session.
+  absl::Status Begin(const grpc::ByteBuffer& message);
+  void Send(const v1::WatchSessionResponse& response) ABSL_LOCKS_EXCLUDED(mu_);
+  void SendHeartbeat();
+  void ScheduleHeartbeat(absl::Time when) ABSL_LOCKS_EXCLUDED(mu_);
+  void OnHeartbeatTimer();
+
+  Sessions* const sessions_;
+  StreamRegistry* const streams_;
+  const Clock* const clock_;
+  TimerQueue* const timers_;
+
+  // Set before anybody else knows the stream.
+  CallRef call_;
+  absl::Duration heartbeat_interval_;
+  Sessions::Attachment attachment_;
+
+  Mutex mu_;
+  // Bounded: beside the one drain notice, only heartbeats enter, and those
+  // only while nothing waits.
+  std::deque<grpc::ByteBuffer> outbox_ ABSL_GUARDED_BY(mu_);
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool over_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time last_sent_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+  TimerQueue::TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerQueue::kNoTimer;
+};
+
+}  // namespace kelpmq::service
+
+#endif  // KELPMQ_SERVICE_RPC_WATCH_STREAM_H_

@@ -1,0 +1,265 @@
+#include "service/serve_command.h"
+
+#include <google/protobuf/stubs/logging.h>
+#include <grpc/support/log.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "service/broker.h"
+#include "service/cli/command.h"
+#include "service/cli/output.h"
+#include "service/rpc/listen_address.h"
+
+namespace kelpmq::service {
+namespace {
+
+constexpr int kExitOk = 0;
+constexpr int kExitUsage = 64;        // EX_USAGE
+constexpr int kExitUnavailable = 69;  // EX_UNAVAILABLE
+constexpr int kExitInternal = 70;     // EX_SOFTWARE
+
+// How often a drain looks whether all streams have ended.
+constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
+
+constexpr char kLimitsGroup[] = "Limits";
+
+struct ServeFlags {
+  BrokerOptions broker;
+  bool insecure_listen = false;
+  absl::Duration drain_timeout = absl::Seconds(10);
+};
+
+// "--max-sessions": "KELPMQ_MAX_SESSIONS".
+std::string EnvironmentNameOf(const std::string& flag) {
+  std::string name = "KELPMQ";
+  for (char c : flag.substr(1)) {
+    name += c == '-' ? '_' : absl::ascii_toupper(c);
+  }
+  return name;
+}
+
+// An option whose default shows in the help and in the environment by name.
+CLI::Option* WithEnvironment(CLI::Option* option, const std::string& flag) {
+  return option->envname(EnvironmentNameOf(flag));
+}
+
+template <typename Number>
+void AddLimit(CLI::App* command, const std::string& flag, Number* value,
+              uint64_t lowest, uint64_t highest,
+              const std::string& description) {
+  WithEnvironment(command->add_option(flag, *value, description), flag)
+      ->type_name("NUMBER")
+      ->capture_default_str()
+      ->check(CLI::Range(lowest, highest))
+      ->group(kLimitsGroup);
+}
+
+void AddLimits(CLI::App* command, Limits* limits) {
+  constexpr uint64_t kAnyCount = UINT32_MAX;
+  AddLimit(
+      command, "--max-message-bytes", &limits->message.max_message_bytes, 1,
+      kHighestMessageBytes,
+      "Largest message. Clients must raise their own limits along with it");
+  AddLimit(command, "--max-header-bytes", &limits->message.max_header_bytes, 1,
+           kHighestHeaderBytes, "Largest properties and headers of a message");
+  AddLimit(command, "--max-batch-items", &limits->max_batch_items, 1,
+           kHighestBatchItems, "Messages in one publish request");
+  AddLimit(command, "--max-unacked-per-stream", &limits->max_unacked_per_stream,
+           1, kHighestUnackedPerStream,
+           "Unsettled deliveries of one stream, whatever its prefetch");
+  AddLimit(command, "--max-consumers-per-stream",
+           &limits->max_consumers_per_stream, 1, kHighestConsumersPerStream,
+           "Consumers of one stream");
+  AddLimit(command, "--max-sessions", &limits->max_sessions, 1, kAnyCount,
+           "Open sessions");
+  AddLimit(command, "--max-get-leases", &limits->max_get_leases, 1, kAnyCount,
+           "Replies to Get that wait for their acknowledgement");
+  AddLimit(command, "--max-unconfirmed-items", &limits->max_unconfirmed_items,
+           1, kAnyCount,
+           "Unconfirmed messages before a publisher is held back");
+  AddLimit(command, "--max-unconfirmed-bytes", &limits->max_unconfirmed_bytes,
+           1, uint64_t{1} << 40,
+           "Unconfirmed bytes before a publisher is held back");
+}
+
+void AddFlags(CLI::App* command, ServeFlags* flags) {
+  ServerOptions& server = flags->broker.server;
+  WithEnvironment(
+      cli::AddRepeatable(
+          command, "--listen", &server.listen,
+          "Where to listen: HOST:PORT, [IPV6]:PORT or unix:/PATH; several "
+          "times, or with commas between. Port 0 takes a free one"),
+      "--listen")
+      ->type_name("ADDRESS")
+      ->delimiter(',')
+      ->default_str(absl::StrJoin(server.listen, ","));
+  WithEnvironment(
+      command->add_flag("--insecure-listen", flags->insecure_listen,
+                        "Allow addresses that other machines can reach, "
+                        "though nothing is encrypted and nobody is asked who "
+                        "they are"),
+      "--insecure-listen");
+  WithEnvironment(command->add_option("--io-threads", server.io_threads,
+                                      "Threads that serve connections; one "
+                                      "for two cores is best"),
+                  "--io-threads")
+      ->type_name("NUMBER")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1024));
+  WithEnvironment(
+      cli::AddDuration(command, "--drain-timeout", &flags->drain_timeout,
+                       "After SIGTERM, how long open streams are still served: "
+                       "10, 500ms, 1m"),
+      "--drain-timeout")
+      ->default_str("10s");
+  WithEnvironment(command->add_option("--node-id", flags->broker.node_id,
+                                      "Tells this broker from others behind "
+                                      "the same balancer"),
+                  "--node-id")
+      ->type_name("NAME")
+      ->capture_default_str();
+  AddLimits(command, &flags->broker.limits);
+}
+
+std::string DefaultNodeId() {
+  char name[256] = {};
+  if (gethostname(name, sizeof(name) - 1) != 0) return "kelpmq";
+  return absl::StrCat("kelpmq@", name);
+}
+
+int Fail(int exit_code, absl::string_view text, absl::string_view hint) {
+  cli::FailureReport report;
+  report.line = std::string(text);
+  report.hint = std::string(hint);
+  cli::Output(cli::OutputOptions()).Report(report);
+  return exit_code;
+}
+
+int ExplainStartFailure(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return Fail(kExitUsage, status.message(), "see: kelpmq serve --help");
+    case absl::StatusCode::kUnavailable:
+      return Fail(kExitUnavailable, status.message(),
+                  "stop what has the address, or choose another: kelpmq serve "
+                  "--listen 127.0.0.1:50673");
+    default:
+      return Fail(kExitInternal, status.message(), "");
+  }
+}
+
+// Without TLS and users, only this machine may get in unless that is wanted.
+int CheckExposure(const ServeFlags& flags) {
+  if (flags.insecure_listen) return kExitOk;
+  for (const std::string& address : flags.broker.server.listen) {
+    const auto sockets = ResolveListenAddress(address);
+    if (!sockets.ok()) return ExplainStartFailure(sockets.status());
+    for (const ListenSocket& socket : *sockets) {
+      if (socket.is_local) continue;
+      return Fail(
+          kExitUsage,
+          absl::StrCat("other machines can reach ", socket.address,
+                       ", and neither encryption nor a password would keep "
+                       "them out"),
+          "if that is what you want, add --insecure-listen; else listen on "
+          "127.0.0.1:PORT or unix:/PATH");
+    }
+  }
+  return kExitOk;
+}
+
+// gRPC and protobuf would write on standard error what is no news to whoever
+// runs a broker: a client's bad bytes, a failure that is reported anyway.
+// GRPC_VERBOSITY brings gRPC's lines back.
+void SilenceLibraries() {
+  google::protobuf::SetLogHandler(nullptr);
+  if (std::getenv("GRPC_VERBOSITY") == nullptr) {
+    gpr_set_log_function([](gpr_log_func_args*) {});
+  }
+}
+
+// SIGTERM and SIGINT, blocked in this thread and in all that it starts.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+
+  void Wait() const {
+    int signal = 0;
+    sigwait(&signals_, &signal);
+  }
+  // Whether one came within `timeout`.
+  bool WaitFor(absl::Duration timeout) const {
+    const timespec spec = absl::ToTimespec(timeout);
+    return sigtimedwait(&signals_, nullptr, &spec) > 0;
+  }
+
+ private:
+  sigset_t signals_;
+};
+
+int Serve(const ServeFlags& flags, absl::Time process_start) {
+  if (const int exposed = CheckExposure(flags); exposed != kExitOk) {
+    return exposed;
+  }
+  SilenceLibraries();
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read our output may go
+  const StopSignals stop;
+  auto started = Broker::Start(flags.broker);
+  if (!started.ok()) return ExplainStartFailure(started.status());
+  const std::unique_ptr<Broker> broker = *std::move(started);
+  std::printf("kelpmq %s ready on %s in %lld ms\n", KELPMQ_VERSION,
+              absl::StrJoin(broker->addresses(), ", ").c_str(),
+              static_cast<long long>(  // NOLINT(google-runtime-int)
+                  absl::ToInt64Milliseconds(absl::Now() - process_start)));
+  std::fflush(stdout);
+
+  stop.Wait();
+  const absl::Time deadline = absl::Now() + flags.drain_timeout;
+  broker->BeginDrain(flags.drain_timeout);
+  while (!broker->drained() && absl::Now() < deadline) {
+    if (stop.WaitFor(kDrainPoll)) break;
+  }
+  broker->Stop();
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddServeCommand(CLI::App* app, absl::Time process_start, int* exit_code) {
+  CLI::App* command = cli::AddCommand(
+      app, "serve",
+      "Run the broker until SIGTERM or Ctrl-C.\n\n"
+      "It listens on this machine only, keeps messages in memory, and prints "
+      "one line when it is ready. Every flag can also be given as the "
+      "environment variable named beside it.",
+      {"kelpmq serve", "kelpmq serve --listen 127.0.0.1:0",
+       "kelpmq serve --listen 127.0.0.1:50672 --listen unix:/run/kelpmq.sock",
+       "kelpmq serve --listen 0.0.0.0:50672 --insecure-listen",
+       "KELPMQ_LISTEN=unix:/tmp/kelpmq.sock kelpmq serve"});
+  auto flags = std::make_shared<ServeFlags>();
+  flags->broker.node_id = DefaultNodeId();
+  AddFlags(command, flags.get());
+  command->callback([flags, process_start, exit_code] {
+    *exit_code = Serve(*flags, process_start);
+  });
+}
+
+}  // namespace kelpmq::service

@@ -1,0 +1,1 @@
+"""Replays recorded RabbitMQ cases over the wire; tests/README.md says how to use it."""

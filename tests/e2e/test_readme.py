@@ -1,0 +1,58 @@
+"""The examples in README.md run as they stand. A comment says how: <!-- test: cli --> or python."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import broker as broker_process
+import stubs
+import wire
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLE = re.compile(r"<!-- test: (\w+) -->\n```\w+\n(.*?)```", re.DOTALL)
+DEFAULT_ADDRESS = "127.0.0.1:50672"
+
+
+def examples(kind: str) -> list[str]:
+    found = [code for name, code in EXAMPLE.findall((ROOT / "README.md").read_text())
+             if name == kind]
+    assert found, f"README.md has no example marked {kind}"
+    return found
+
+
+def run_shell(broker, script: str) -> str:
+    path = f"{broker_process.binary().resolve().parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euc", script], capture_output=True, text=True, timeout=wire.PATIENCE,
+        env={**os.environ, "PATH": path, "KELPMQ_ADDRESS": broker.address})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_first_minute(broker):
+    for script in examples("cli"):
+        assert "hello" in run_shell(broker, script)
+
+
+def test_the_python_client(broker, client):
+    if not client.exists("jobs"):
+        client.declare("jobs")
+    for script in examples("python"):
+        assert DEFAULT_ADDRESS in script
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-c", script.replace(DEFAULT_ADDRESS, broker.address)],
+            stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(stubs.path())})
+        try:  # It waits for further messages, so it does not end by itself.
+            assert process.stdout.readline() == "hello\n"
+            wire.until(lambda: client.queue("jobs").messages_unacked == 0, "it is acknowledged")
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+def test_files_that_the_readme_links_to_exist():
+    text = (ROOT / "README.md").read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    assert links and [link for link in links if not (ROOT / link).exists()] == []
