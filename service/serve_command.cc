@@ -36,6 +36,24 @@ constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
 
 constexpr char kLimitsGroup[] = "Limits";
 
+constexpr char kFooter[] =
+    "The broker listens on this machine only, keeps messages in memory, and\n"
+    "prints one line when it is ready. SIGTERM lets open streams end first; a\n"
+    "second one does not wait for them.\n"
+    "\n"
+    "Examples:\n"
+    "  kelpmq serve\n"
+    "  kelpmq serve --listen 127.0.0.1:0\n"
+    "  kelpmq serve --listen 127.0.0.1:50672 --listen unix:/run/kelpmq.sock\n"
+    "  kelpmq serve --listen 0.0.0.0:50672 --insecure-listen\n"
+    "  KELPMQ_LISTEN=unix:/tmp/kelpmq.sock kelpmq serve\n"
+    "\n"
+    "Exit codes:\n"
+    "  0   stopped by a signal, after draining\n"
+    "  64  the command line or the environment is wrong\n"
+    "  69  an address cannot be listened on\n"
+    "  70  anything else";
+
 struct ServeFlags {
   BrokerOptions broker;
   bool insecure_listen = false;
@@ -244,16 +262,10 @@ int Serve(const ServeFlags& flags, absl::Time process_start) {
 }  // namespace
 
 void AddServeCommand(CLI::App* app, absl::Time process_start, int* exit_code) {
-  CLI::App* command = cli::AddCommand(
-      app, "serve",
-      "Run the broker until SIGTERM or Ctrl-C.\n\n"
-      "It listens on this machine only, keeps messages in memory, and prints "
-      "one line when it is ready. Every flag can also be given as the "
-      "environment variable named beside it.",
-      {"kelpmq serve", "kelpmq serve --listen 127.0.0.1:0",
-       "kelpmq serve --listen 127.0.0.1:50672 --listen unix:/run/kelpmq.sock",
-       "kelpmq serve --listen 0.0.0.0:50672 --insecure-listen",
-       "KELPMQ_LISTEN=unix:/tmp/kelpmq.sock kelpmq serve"});
+  CLI::App* command =
+      cli::AddCommand(app, "serve", "Run the broker until SIGTERM or Ctrl-C",
+                      /*examples=*/{});
+  command->footer(kFooter);
   auto flags = std::make_shared<ServeFlags>();
   flags->broker.node_id = DefaultNodeId();
   AddFlags(command, flags.get());

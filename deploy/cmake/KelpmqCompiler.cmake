@@ -7,7 +7,8 @@ if(KELPMQ_WARNINGS_AS_ERRORS)
 endif()
 
 if(KELPMQ_SANITIZER)
-  target_compile_options(kelpmq_compiler INTERFACE -fsanitize=${KELPMQ_SANITIZER} -fno-omit-frame-pointer -g1)
+  target_compile_options(kelpmq_compiler INTERFACE -fsanitize=${KELPMQ_SANITIZER} -fno-omit-frame-pointer -g1
+    -Wno-maybe-uninitialized)  # GCC sees ghosts in instrumented code
   target_link_options(kelpmq_compiler INTERFACE -fsanitize=${KELPMQ_SANITIZER})
 endif()
 

@@ -1,48 +1,71 @@
 #include "service/exchange/destination_set.h"
 
-#include <utility>
-
 namespace kelpmq::service {
 
-size_t DestinationSet::Find(const Destination* destination) const {
-  if (positions_ != nullptr) {
-    const auto it = positions_->find(destination);
-    return it == positions_->end() ? entries_.size() : it->second;
+void DestinationSet::Add(const Destination* destination) {
+  if (empty()) {
+    bits_ = reinterpret_cast<uintptr_t>(destination);
+    return;
+  }
+  if (!IsMany()) {
+    auto many = std::make_unique<Many>();
+    many->Add(single());
+    bits_ = reinterpret_cast<uintptr_t>(many.release()) | kManyBit;
+  }
+  many().Add(destination);
+}
+
+void DestinationSet::Remove(const Destination* destination) {
+  if (!IsMany()) {
+    bits_ = 0;
+    return;
+  }
+  many().Remove(destination);
+  const std::vector<Entry>& entries = many().entries;
+  if (entries.size() > 1 || entries[0].bindings > 1) return;
+  const Destination* const last = entries[0].destination;
+  delete &many();
+  bits_ = reinterpret_cast<uintptr_t>(last);
+}
+
+size_t DestinationSet::Many::Find(const Destination* destination) const {
+  if (positions != nullptr) {
+    const auto it = positions->find(destination);
+    return it == positions->end() ? entries.size() : it->second;
   }
   size_t i = 0;
-  while (i < entries_.size() && entries_[i].destination != destination) ++i;
+  while (i < entries.size() && entries[i].destination != destination) ++i;
   return i;
 }
 
-void DestinationSet::Add(const Destination* destination) {
+void DestinationSet::Many::Add(const Destination* destination) {
   const size_t i = Find(destination);
-  if (i < entries_.size()) {
-    ++entries_[i].bindings;
+  if (i < entries.size()) {
+    ++entries[i].bindings;
     return;
   }
-  entries_.push_back({destination, 1});
-  if (positions_ != nullptr) {
-    positions_->emplace(destination, i);
-  } else if (entries_.size() > kMaxLinear) {
-    positions_ = std::make_unique<Positions>();
-    for (size_t j = 0; j < entries_.size(); ++j) {
-      positions_->emplace(entries_[j].destination, j);
+  entries.push_back({destination, 1});
+  if (positions != nullptr) {
+    positions->emplace(destination, i);
+  } else if (entries.size() > kMaxLinear) {
+    positions = std::make_unique<Positions>();
+    for (size_t j = 0; j < entries.size(); ++j) {
+      positions->emplace(entries[j].destination, j);
     }
   }
 }
 
-void DestinationSet::Remove(const Destination* destination) {
+void DestinationSet::Many::Remove(const Destination* destination) {
   const size_t i = Find(destination);
-  if (--entries_[i].bindings > 0) return;
-  entries_[i] = entries_.back();
-  entries_.pop_back();
-  if (positions_ != nullptr) {
-    if (i < entries_.size()) (*positions_)[entries_[i].destination] = i;
-    positions_->erase(destination);
-    // Well below the threshold, so that a set at its edge does not build the
-    // index again and again.
-    if (entries_.size() <= kMaxLinear / 2) positions_.reset();
-  }
+  if (--entries[i].bindings > 0) return;
+  entries[i] = entries.back();
+  entries.pop_back();
+  if (positions == nullptr) return;
+  if (i < entries.size()) (*positions)[entries[i].destination] = i;
+  positions->erase(destination);
+  // Well below the threshold, so that a set at its edge does not build the
+  // index again and again.
+  if (entries.size() <= kMaxLinear / 2) positions.reset();
 }
 
 }  // namespace kelpmq::service

@@ -20,8 +20,9 @@ namespace kelpmq::service {
 // changes the copy nobody reads, turns the readers over, and changes the other
 // (LeftRight). So a bind costs the same however many bindings there are.
 //
-// Thread-safety: Route may be called from any thread at any time. All else
-// needs the caller's exclusion (the vhost's lock), const calls too.
+// Thread-safety: Route and RoutesByKeyAlone may be called from any thread at
+// any time. All else needs the caller's exclusion (the vhost's lock), const
+// calls too.
 class Router {
  public:
   // Starts with the pre-declared exchanges (EXB-01).

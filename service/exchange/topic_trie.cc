@@ -94,7 +94,7 @@ TopicTrie::WordId TopicTrie::KnownWord(absl::string_view word) const {
 }
 
 TopicTrie::Node* TopicTrie::NodeAt(const Step& step, size_t depth) {
-  return depth == 0 ? &root_ : &nodes_.find(step)->second;
+  return depth == 0 ? &root_ : Mutable(*nodes_.find(step));
 }
 
 void TopicTrie::AddChild(Node* parent, WordId word) {
@@ -117,60 +117,103 @@ void TopicTrie::RemoveChild(Node* parent, WordId word) {
   }
 }
 
+bool TopicTrie::SetTail(absl::Span<const WordId> rest, WordId word,
+                        Node* node) {
+  const auto hashes = std::count(rest.begin(), rest.end(), kHash);
+  const size_t words = rest.size() - hashes;
+  // Behind a `#`, another one would leave more than one way to fit.
+  if (rest.empty() || words > kMaxTailWords ||
+      hashes > (word == kHash ? 0 : 1)) {
+    return false;
+  }
+  for (const WordId id : rest) {
+    if (id == kHash) {
+      node->tail_hash = node->tail_size;
+    } else {
+      node->tail_words[node->tail_size++] = id;
+    }
+  }
+  return true;
+}
+
+bool TopicTrie::TailIs(const Node& node, absl::Span<const WordId> rest) {
+  const size_t hashes = node.tail_hash == kNoHash ? 0 : 1;
+  if (node.tail.empty() || node.tail_size + hashes != rest.size()) return false;
+  size_t i = 0;
+  for (const WordId id : rest) {
+    if (id == kHash) {
+      if (i != node.tail_hash) return false;
+    } else if (i == node.tail_size || node.tail_words[i++] != id) {
+      return false;
+    }
+  }
+  return true;
+}
+
 void TopicTrie::Insert(absl::string_view pattern,
                        const Destination* destination) {
+  std::vector<WordId> words;
+  for (const absl::string_view word : PatternWords(pattern)) {
+    words.push_back(AcquireWord(word));
+  }
   Step step{root_path_, kRoot, kStar};
   Node* node = &root_;
-  size_t depth = 0;
-  for (const absl::string_view text : PatternWords(pattern)) {
-    const WordId word = AcquireWord(text);
+  for (size_t depth = 0;; ++depth) {
+    const auto rest = absl::MakeConstSpan(words).subspan(depth);
+    if (TailIs(*node, rest)) {
+      node->tail.Add(destination);
+      return;
+    }
+    if (rest.empty()) {
+      node->leaf.Add(destination);
+      return;
+    }
+    const WordId word = rest.front();
     const Step child{NextPath(step.path, word), node->id, word};
-    const auto [it, is_new] = nodes_.try_emplace(child);
+    const auto [it, is_new] = nodes_.emplace(child);
+    node = Mutable(*it);
     if (is_new) {
-      it->second.id = TakeId(&free_nodes_, &next_node_);
+      node->id = TakeId(&free_nodes_, &next_node_);
       // Inserting may have moved the parent.
       AddChild(NodeAt(step, depth), word);
+      if (SetTail(rest.subspan(1), word, node)) {
+        node->tail.Add(destination);
+        return;
+      }
     }
-    node = &it->second;
     step = child;
-    ++depth;
   }
-  if (node->leaf == kNoLeaf) {
-    if (free_leaves_.empty()) {
-      node->leaf = static_cast<LeafId>(leaves_.size());
-      leaves_.emplace_back();
-    } else {
-      node->leaf = free_leaves_.back();
-      free_leaves_.pop_back();
-    }
-  }
-  leaves_[node->leaf].Add(destination);
 }
 
 void TopicTrie::Remove(absl::string_view pattern,
                        const Destination* destination) {
-  const std::vector<absl::string_view> words = PatternWords(pattern);
+  const std::vector<absl::string_view> texts = PatternWords(pattern);
+  std::vector<WordId> words;
+  for (const absl::string_view text : texts) words.push_back(KnownWord(text));
   std::vector<Step> path = {{root_path_, kRoot, kStar}};
-  for (const absl::string_view text : words) {
-    const WordId word = KnownWord(text);
-    const NodeId parent = NodeAt(path.back(), path.size() - 1)->id;
-    path.push_back({NextPath(path.back().path, word), parent, word});
+  Node* node = &root_;
+  while (true) {
+    const auto rest = absl::MakeConstSpan(words).subspan(path.size() - 1);
+    if (TailIs(*node, rest)) {
+      node->tail.Remove(destination);
+      break;
+    }
+    if (rest.empty()) {
+      node->leaf.Remove(destination);
+      break;
+    }
+    const WordId word = rest.front();
+    path.push_back({NextPath(path.back().path, word), node->id, word});
+    node = NodeAt(path.back(), path.size() - 1);
   }
-  Node* const end = NodeAt(path.back(), path.size() - 1);
-  DestinationSet& leaf = leaves_[end->leaf];
-  leaf.Remove(destination);
-  if (leaf.empty()) {
-    free_leaves_.push_back(end->leaf);
-    end->leaf = kNoLeaf;
-  }
-  for (size_t depth = words.size(); depth > 0; --depth) {
+  for (size_t depth = path.size() - 1; depth > 0; --depth) {
     const auto it = nodes_.find(path[depth]);
-    if (!it->second.IsUnused()) break;
-    free_nodes_.push_back(it->second.id);
+    if (!it->IsUnused()) break;
+    free_nodes_.push_back(it->id);
     nodes_.erase(it);
     RemoveChild(NodeAt(path[depth - 1], depth - 1), path[depth].word);
   }
-  for (const absl::string_view word : words) ReleaseWord(word);
+  for (const absl::string_view text : texts) ReleaseWord(text);
 }
 
 // One key on its way through the trie.
@@ -197,8 +240,10 @@ class TopicTrie::Matcher {
         const uint64_t next = NextPath(path, kHash);
         WalkHash(*Child(*node, next, kHash), next, i, below_hash);
       }
+      if (!node->tail.empty() && TailFits(*node, i))
+        routes_->AddAll(node->tail);
       if (i == words_.size()) {
-        if (node->leaf != kNoLeaf) routes_->AddAll(trie_.leaves_[node->leaf]);
+        if (!node->leaf.empty()) routes_->AddAll(node->leaf);
         return;
       }
       if (node->has_star) {
@@ -216,7 +261,8 @@ class TopicTrie::Matcher {
   // `node` is a `#`, reached with the words from `i` on left: it may take any
   // number of them. Its children are literal words (PatternWords).
   void WalkHash(const Node& node, uint64_t path, size_t i, bool below_hash) {
-    size_t end = words_.size();  // the places from here on have been tried
+    const size_t count = words_.size();
+    size_t end = count;  // the places from here on have been tried
     bool is_first = true;
     if (below_hash) {
       const auto [it, is_new] = hashes_.try_emplace(node.id, i);
@@ -227,8 +273,12 @@ class TopicTrie::Matcher {
         it->second = i;
       }
     }
-    if (is_first && node.leaf != kNoLeaf) {
-      routes_->AddAll(trie_.leaves_[node.leaf]);
+    if (is_first && !node.leaf.empty()) routes_->AddAll(node.leaf);
+    // The tail has no `#`: it takes the last words, if that many are left.
+    if (!node.tail.empty() && i + node.tail_size <= count &&
+        (is_first || end + node.tail_size > count) &&
+        WordsFit(node, 0, count - node.tail_size, node.tail_size)) {
+      routes_->AddAll(node.tail);
     }
     if (node.words == 0) return;
     for (; i < end; ++i) {
@@ -240,9 +290,30 @@ class TopicTrie::Matcher {
     }
   }
 
+  // Whether the tail of a node takes all words from `i` on: those before its
+  // `#` the first ones, those behind it the last.
+  bool TailFits(const Node& node, size_t i) const {
+    const size_t left = words_.size() - i;
+    if (node.tail_hash == kNoHash) {
+      return left == node.tail_size && WordsFit(node, 0, i, left);
+    }
+    const size_t behind = node.tail_size - node.tail_hash;
+    return left >= node.tail_size && WordsFit(node, 0, i, node.tail_hash) &&
+           WordsFit(node, node.tail_hash, words_.size() - behind, behind);
+  }
+
+  // Whether `count` words of the tail, from `t` on, fit those from `i` on.
+  bool WordsFit(const Node& node, size_t t, size_t i, size_t count) const {
+    for (; count > 0; --count, ++t, ++i) {
+      const WordId word = node.tail_words[t];
+      if (word != kStar && word != words_[i]) return false;
+    }
+    return true;
+  }
+
   const Node* Child(const Node& parent, uint64_t path, WordId word) const {
     const auto it = trie_.nodes_.find(Step{path, parent.id, word});
-    return it == trie_.nodes_.end() ? nullptr : &it->second;
+    return it == trie_.nodes_.end() ? nullptr : &*it;
   }
 
   const TopicTrie& trie_;

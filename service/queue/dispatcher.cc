@@ -22,10 +22,9 @@ void Dispatcher::Remove(Taker* taker) {
 }
 
 void Dispatcher::Update(Taker* taker) {
-  if (!CanTake(*taker)) {
-    if (taker->line_ != &resting_) Move(taker, &resting_);
-    return;
-  }
+  // Who has lost its room keeps its place until its turn comes: it may have
+  // room again by then.
+  if (!CanTake(*taker)) return;
   Level& level = *taker->level_;
   if (taker->line_ == &resting_) {
     Move(taker, &level.turns);
@@ -39,6 +38,10 @@ Taker* Dispatcher::Next(size_t bytes) {
     Readmit(&level, bytes);
     while (!level.turns.empty()) {
       Taker* taker = level.turns.front();
+      if (!CanTake(*taker)) {
+        Move(taker, &resting_);
+        continue;
+      }
       const uint64_t room = ByteRoom(*taker);
       if (room >= bytes) return taker;
       level.max_room_aside = std::max(level.max_room_aside, room);
@@ -52,7 +55,7 @@ void Dispatcher::Took(Taker* taker, size_t bytes) {
   ++taker->unacked_count;
   taker->unacked_bytes += bytes;
   if (taker->manual_credit) --taker->credit;
-  Move(taker, CanTake(*taker) ? taker->line_ : &resting_);
+  Move(taker, taker->line_);
 }
 
 void Dispatcher::Settled(Taker* taker, size_t bytes) {

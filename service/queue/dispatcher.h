@@ -12,15 +12,17 @@ namespace kelpmq::service {
 struct Taker;
 
 // Whose turn it is (CONS-06, PRIOC-01): the highest priority of which someone
-// has room; among equals in turn, one message each. Who takes one, and who gets
-// room again after having had none, goes to the back.
+// has room; among equals in turn, one message each. Who takes one goes to the
+// back. Who has no room when its turn comes leaves the line, and joins it again
+// at the back when it has; room that is lost and won back between two turns
+// costs no place (as recorded of RabbitMQ).
 //
 // A message that does not fit into what is left of a consumer's byte window
 // passes it by: the consumer stands aside until it fits a message whose turn
 // has come, then goes to the back. A message larger than a window fits it when
 // nothing else is out.
 //
-// Who cannot take anything stands in no line, so the cost of a turn does not
+// Who was found without room stands in no line, so the cost of a turn does not
 // depend on how many those are.
 // Thread-safety: thread-compatible. Owned by one QueueCore; owns no Taker.
 class Dispatcher {

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
 #include "service/engine/engine.h"
 
 namespace kelpmq::service {
@@ -15,7 +14,7 @@ namespace kelpmq::service {
 // A sink that has consumers or deliveries in this queue.
 struct Holder {
   SinkRef sink;
-  absl::InlinedVector<ConsumerId, 1> consumers;  // rising
+  std::vector<ConsumerId> consumers;  // rising
   size_t delivery_count = 0;
   // No delivery that it holds has a lower id.
   uint64_t first_delivery_id = 0;

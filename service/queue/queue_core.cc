@@ -225,7 +225,8 @@ absl::StatusOr<std::optional<GetResult>> QueueCore::Get(const GetParams& params,
         TakeHead(holder, /*consumer_id=*/0, absl::InfiniteFuture()));
   }
   result.message_count = ready_.size();
-  FinishDrains(effects);
+  // The new head may fit a byte window that the old one did not.
+  Dispatch(now, effects);
   return result;
 }
 

@@ -30,14 +30,14 @@ void Confirms::Add(Entry entry) {
 }
 
 bool Confirms::Fill(v1::PublishStreamResponse* response, Weight* weight) {
-  uint32_t unrouted = 0;
   size_t failures = 0;
   while (!entries_.empty() && failures < kMaxFailuresPerResponse) {
     Entry& entry = entries_.front();
     size_t taken = 0;
     while (taken < entry.failures.size() &&
            failures < kMaxFailuresPerResponse) {
-      *response->add_failures() = ToProto(entry.sequence, entry.failures[taken]);
+      *response->add_failures() =
+          ToProto(entry.sequence, entry.failures[taken]);
       ++taken;
       ++failures;
     }
@@ -57,13 +57,16 @@ bool Confirms::Fill(v1::PublishStreamResponse* response, Weight* weight) {
         range->set_last(entry.sequence);
       }
     }
-    unrouted += entry.unrouted_count;
+    unrouted_count_ += entry.unrouted_count;
     weight->items += entry.items;
     weight->bytes += entry.bytes;
     entries_.pop_front();
   }
-  response->set_unrouted_count(unrouted);
-  return response->confirmed_size() > 0 || response->failures_size() > 0;
+  if (response->confirmed_size() == 0 && response->failures_size() == 0) {
+    return false;
+  }
+  response->set_unrouted_count(std::exchange(unrouted_count_, 0));
+  return true;
 }
 
 }  // namespace kelpmq::service

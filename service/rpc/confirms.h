@@ -40,11 +40,13 @@ class Confirms {
     size_t bytes = 0;
   };
   // Moves as much as fits one response into `response`; a sequence never comes
-  // before its failures. True if the mode has anything of it said at all.
+  // before its failures. False: the mode has nothing of it said, and what is
+  // counted waits for the next response.
   bool Fill(v1::PublishStreamResponse* response, Weight* weight);
 
  private:
   v1::ConfirmMode mode_;
+  uint32_t unrouted_count_ = 0;  // since the last response
   std::deque<Entry> entries_;
 };
 

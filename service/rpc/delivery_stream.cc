@@ -23,16 +23,19 @@ constexpr size_t kOutboxBytes = 256 * 1024;
 
 std::shared_ptr<DeliveryStream> DeliveryStream::Create(
     const MessagingContext* context, CallRef call,
-    std::unique_ptr<DeliveryFraming> framing,
-    std::function<void()> read_more) {
-  std::shared_ptr<DeliveryStream> stream(
-      new DeliveryStream(context, std::move(call), std::move(framing),
-                         std::move(read_more)));
+    std::unique_ptr<DeliveryFraming> framing, std::function<void()> read_more) {
+  std::shared_ptr<DeliveryStream> stream(new DeliveryStream(
+      context, std::move(call), std::move(framing), std::move(read_more)));
   // The lease is known to others longer than the stream lives.
   std::weak_ptr<DeliveryStream> weak = stream;
   Lease::Hooks hooks;
   hooks.on_taken = [weak](const std::vector<DeliveryTags::Out>& outs) {
-    if (auto self = weak.lock()) self->Wake(self->window_->Settled(outs));
+    auto self = weak.lock();
+    return self == nullptr ? std::vector<ConsumerKey>()
+                           : self->window_->Settled(outs);
+  };
+  hooks.wake = [weak](const std::vector<ConsumerKey>& keys) {
+    if (auto self = weak.lock()) self->Wake(keys);
   };
   stream->lease_->set_hooks(std::move(hooks));
   return stream;
@@ -48,6 +51,15 @@ DeliveryStream::DeliveryStream(const MessagingContext* context, CallRef call,
       lease_(std::make_shared<Lease>(Leases::NewId(), context->engine)) {}
 
 absl::Status DeliveryStream::Open(const v1::StreamOptions& options) {
+  // The session's end, or the server's, may come as soon as they know of the
+  // stream: it waits until all is in place.
+  const std::optional<Barrier::Ticket> ticket = Begin();
+  absl::Status bound = Bind(options);
+  Finished(*ticket);
+  return bound;
+}
+
+absl::Status DeliveryStream::Bind(const v1::StreamOptions& options) {
   absl::StatusOr<StreamSettings> settings = ReadStreamOptions(options);
   // Even a stream that fails at once needs these to end in order.
   max_response_bytes_ = StreamSettings().max_response_bytes;
@@ -63,16 +75,15 @@ absl::Status DeliveryStream::Open(const v1::StreamOptions& options) {
     max_batch_messages_ = settings->max_batch_messages;
     heartbeat_interval_ = settings->heartbeat_interval;
   }
+  // The limit is of the whole response, and a batch of one is not cut.
+  max_batch_bytes_ = std::min<size_t>(
+      kOutboxBytes, max_response_bytes_ - kResponseOverheadBytes);
   window_ = std::make_unique<StreamWindow>(limits);
   if (!settings.ok()) return settings.status();
 
   if (options.session_id().empty()) {
     vhost_ = context_->VhostOrDefault(options.vhost());
     owner_ = context_->sessions->NewOwner();
-    if (absl::Status known = context_->engine->CheckVhost(vhost_);
-        !known.ok()) {
-      return known;
-    }
   } else {
     absl::StatusOr<Sessions::Attachment> session = context_->sessions->Attach(
         options.session_id(), weak_from_this(), SessionUse::kStream);
@@ -82,11 +93,10 @@ absl::Status DeliveryStream::Open(const v1::StreamOptions& options) {
     owner_ = session_.session().owner;
     client_name_ = session_.session().client_name;
     if (!options.vhost().empty() && options.vhost() != vhost_) {
-      return MakeError(
-          Reason::kVhostMismatch,
-          absl::StrCat("the session is in vhost '", vhost_, "', not '",
-                       options.vhost(), "'"),
-          {{"vhost", vhost_}});
+      return MakeError(Reason::kVhostMismatch,
+                       absl::StrCat("the session is in vhost '", vhost_,
+                                    "', not '", options.vhost(), "'"),
+                       {{"vhost", vhost_}});
     }
   }
   context_->leases->Add(lease_);
@@ -96,12 +106,17 @@ absl::Status DeliveryStream::Open(const v1::StreamOptions& options) {
     last_write_ = context_->clock->Now();
   }
   context_->streams->Add(shared_from_this());
+  // From here on a vhost that is deleted ends the stream; before, this sees it.
+  if (absl::Status known = context_->engine->CheckVhost(vhost_); !known.ok()) {
+    return known;
+  }
   ScheduleHeartbeat(context_->clock->Now() + heartbeat_interval_);
   return absl::OkStatus();
 }
 
-Barrier::Ticket DeliveryStream::Begin() {
+std::optional<Barrier::Ticket> DeliveryStream::Begin() {
   MutexLock lock(&lease_->mu());
+  if (state_ != State::kOpen) return std::nullopt;
   return barrier_.Begin();
 }
 
@@ -139,8 +154,12 @@ void DeliveryStream::AddReply(grpc::ByteBuffer reply,
 
 bool DeliveryStream::HoldReads() {
   MutexLock lock(&lease_->mu());
-  reads_held_ = outbox_.reply_count() + barrier_.size() > kMaxUnwrittenReplies;
+  reads_held_ = TooMuchWaits();
   return reads_held_;
+}
+
+bool DeliveryStream::TooMuchWaits() const {
+  return outbox_.reply_count() + barrier_.size() > kMaxUnwrittenReplies;
 }
 
 // ---- Deliveries ----
@@ -160,7 +179,8 @@ void DeliveryStream::Deliver(uint32_t consumer_key,
     uint64_t tag = lease_->Issue(consumer.ref.queue, consumer_key, deliveries);
     for (Delivery& delivery : deliveries) {
       Outbox::Pending pending;
-      pending.bytes = static_cast<uint32_t>(EncodedDeliveryBytes(*delivery.message));
+      pending.bytes =
+          static_cast<uint32_t>(EncodedDeliveryBytes(*delivery.message));
       pending.consumer_key = consumer_key;
       pending.tagged = {tag++, consumer.consumer_id, std::move(delivery)};
       outbox_.AddDelivery(std::move(pending));
@@ -208,31 +228,25 @@ void DeliveryStream::Pump() {
   Outbox::Response response;
   absl::Status end;
   bool write = false;
-  bool read = false;
+  bool finish = false;
+  bool read;
   {
     MutexLock lock(&lease_->mu());
-    if (writing_ || state_ == State::kFinished) return;
-    if (!outbox_.empty()) {
-      response = outbox_.Next(max_batch_messages_,
-                              std::min<size_t>(kOutboxBytes,
-                                               max_response_bytes_));
+    if (!writing_ && !outbox_.empty() && state_ != State::kFinished) {
+      response = outbox_.Next(max_batch_messages_, max_batch_bytes_);
       writing_ = write = true;
       last_write_ = context_->clock->Now();
-      read = reads_held_ && state_ == State::kOpen &&
-             outbox_.reply_count() + barrier_.size() <= kMaxUnwrittenReplies;
-      if (read) reads_held_ = false;
-    } else if (state_ == State::kReleased) {
+    } else if (!writing_ && state_ == State::kReleased) {
       state_ = State::kFinished;
+      finish = true;
       end = end_;
-    } else {
-      return;
     }
+    // What held the reads may be operations, which end without a word.
+    read = reads_held_ && state_ == State::kOpen && !TooMuchWaits();
+    if (read) reads_held_ = false;
   }
-  if (!write) {
-    call_->Finish(std::move(end));
-    return;
-  }
-  Write(std::move(response));
+  if (write) Write(std::move(response));
+  if (finish) call_->Finish(std::move(end));
   if (read) read_more_();
 }
 
@@ -314,9 +328,10 @@ void DeliveryStream::Settle(const v1::Settle& settle) {
     AddReply(EncodeSettled(std::move(settled)));
     return;
   }
-  const Barrier::Ticket ticket = Begin();
+  const std::optional<Barrier::Ticket> ticket = Begin();
+  if (!ticket.has_value()) return;
   lease_->Settle(*action, selection,
-                 [self = shared_from_this(), ticket,
+                 [self = shared_from_this(), ticket = *ticket,
                   request_id = settle.request_id()](SettleOutcome outcome) {
                    if (request_id != 0 || !outcome.failures.empty()) {
                      v1::Settled settled = ToProto(outcome);
@@ -342,14 +357,20 @@ void DeliveryStream::Get(const v1::StreamGet& get) {
     draining = draining_;
   }
   if (draining) return GotError(request_id, ServerDrainingError());
+  if (absl::Status valid = CheckName("queue", get.queue()); !valid.ok()) {
+    return GotError(request_id, valid);
+  }
   const uint32_t wanted =
       std::min(std::max(get.max_messages(), 1u), kMaxGetMessages);
+  const std::optional<Barrier::Ticket> ticket = Begin();
+  if (!ticket.has_value()) return;
   const uint32_t reserved = window_->ReserveForGet(wanted);
   if (reserved == 0) {
-    return GotError(request_id,
-                    MakeError(Reason::kLimitExceeded,
-                              "the stream has as many unsettled deliveries as "
-                              "the server allows: settle some"));
+    GotError(request_id,
+             MakeError(Reason::kLimitExceeded,
+                       "the stream has as many unsettled deliveries as the "
+                       "server allows: settle some"));
+    return Finished(*ticket);
   }
   GetParams params;
   params.vhost = vhost_;
@@ -359,14 +380,13 @@ void DeliveryStream::Get(const v1::StreamGet& get) {
   params.max_messages = reserved;
   params.max_bytes = max_response_bytes_ - kResponseOverheadBytes;
   params.max_first_bytes = params.max_bytes;
-  const Barrier::Ticket ticket = Begin();
   context_->engine->Get(
       std::move(params),
-      [self = shared_from_this(), ticket, request_id, reserved,
+      [self = shared_from_this(), ticket = *ticket, request_id, reserved,
        auto_ack = get.auto_ack()](absl::StatusOr<GetResult> result) {
         const size_t taken = result.ok() ? result->deliveries.size() : 0;
-        self->window_->GiveBackFromGet(reserved -
-                                       static_cast<uint32_t>(taken));
+        self->Wake(self->window_->GiveBackFromGet(
+            reserved - static_cast<uint32_t>(taken)));
         if (!result.ok()) {
           self->GotError(request_id, result.status());
         } else if (result->required_bytes > 0) {
@@ -380,8 +400,8 @@ void DeliveryStream::Get(const v1::StreamGet& get) {
           std::vector<uint64_t> ack_tags;
           {
             MutexLock lock(&self->lease_->mu());
-            uint64_t tag = self->lease_->Issue(result->queue, kGetKey,
-                                               result->deliveries);
+            uint64_t tag =
+                self->lease_->Issue(result->queue, kGetKey, result->deliveries);
             for (Delivery& delivery : result->deliveries) {
               if (auto_ack) ack_tags.push_back(tag);
               tagged.push_back({tag++, 0, std::move(delivery)});
@@ -446,7 +466,7 @@ void DeliveryStream::OnReleased(uint64_t requeued_count) {
     requeued_count_ = requeued_count;
   }
   if (registered) {
-    context_->leases->Remove(lease_->id(), requeued_count > 0
+    context_->leases->Remove(lease_->id(), lease_->out_count() > 0
                                                ? Leases::End::kRequeued
                                                : Leases::End::kAllSettled);
     context_->streams->Remove(this);
@@ -494,7 +514,7 @@ void DeliveryStream::Drain(absl::Time deadline) {
     draining_ = true;
     outbox_.AddReply(framing_->Draining(DrainingNotice(deadline)));
   }
-  window_->SetPaused(true);
+  window_->Close();
   Pump();
 }
 

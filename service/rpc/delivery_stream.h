@@ -141,10 +141,16 @@ class DeliveryStream : public DeliverySink,
                  uint64_t required_bytes);
   void Wake(const std::vector<ConsumerKey>& keys);
 
-  Barrier::Ticket Begin();
+  // A ticket for an operation; none once the stream has begun to end: what
+  // comes after that has no effect.
+  std::optional<Barrier::Ticket> Begin();
+  absl::Status Bind(const v1::StreamOptions& options);
   void Finished(Barrier::Ticket ticket);
+  // Requires lease_->mu().
+  bool TooMuchWaits() const;
   void AddReply(grpc::ByteBuffer reply, std::vector<uint64_t> ack_tags = {});
   void GotError(uint64_t request_id, const absl::Status& error);
+  // Writes the next response, finishes, reads on: whatever is due.
   void Pump();
   void Write(Outbox::Response response);
   void ReleaseIfQuiet();
@@ -165,6 +171,7 @@ class DeliveryStream : public DeliverySink,
   Sessions::Attachment session_;
   uint32_t max_response_bytes_ = 0;
   uint32_t max_batch_messages_ = 0;
+  size_t max_batch_bytes_ = 0;
   absl::Duration heartbeat_interval_;
   std::unique_ptr<StreamWindow> window_;  // never null after Open
 

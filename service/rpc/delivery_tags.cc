@@ -11,20 +11,68 @@ namespace {
 // Below this the window of slots is left alone.
 constexpr size_t kMinSlotsToCompact = 1024;
 
+// Queues without a tag out that are kept all the same: their next delivery is
+// likely.
+constexpr size_t kMaxIdleQueues = 64;
+
 }  // namespace
+
+uint32_t DeliveryTags::IndexOf(const QueueRef& queue) {
+  // Deliveries come in batches of one queue.
+  if (!queues_.empty() && queues_[last_queue_index_].queue == queue) {
+    return last_queue_index_;
+  }
+  size_t free = queues_.size();
+  size_t i = 0;
+  for (; i < queues_.size() && queues_[i].queue != queue; ++i) {
+    if (queues_[i].queue == nullptr) free = i;
+  }
+  if (i == queues_.size()) {
+    i = free;
+    if (i == queues_.size()) {
+      queues_.emplace_back();
+      ++idle_queue_count_;
+    }
+    queues_[i].queue = queue;
+  }
+  last_queue_index_ = static_cast<uint32_t>(i);
+  return last_queue_index_;
+}
+
+std::vector<QueueRef> DeliveryTags::queues() const {
+  std::vector<QueueRef> queues;
+  for (const QueueSlot& slot : queues_) {
+    if (slot.out_count > 0) queues.push_back(slot.queue);
+  }
+  return queues;
+}
+
+std::vector<QueueRef> DeliveryTags::TakeIdleQueues() {
+  std::vector<QueueRef> idle;
+  if (idle_queue_count_ <= kMaxIdleQueues) return idle;
+  // Indexes of tags that are out stay as they are; what follows the last of
+  // them goes altogether.
+  size_t end = 0;
+  for (size_t i = 0; i < queues_.size(); ++i) {
+    if (queues_[i].out_count > 0) {
+      end = i + 1;
+    } else if (queues_[i].queue != nullptr) {
+      idle.push_back(std::move(queues_[i].queue));
+    }
+  }
+  idle_queue_count_ -= queues_.size() - end;
+  queues_.resize(end);
+  last_queue_index_ = 0;
+  return idle;
+}
 
 uint64_t DeliveryTags::Issue(const QueueRef& queue, uint64_t delivery_id,
                              uint32_t consumer_key, uint32_t bytes) {
-  // Deliveries come in batches of one queue.
-  if (queues_.empty() || queues_[last_queue_index_] != queue) {
-    auto it = absl::c_find(queues_, queue);
-    if (it == queues_.end()) it = queues_.insert(it, queue);
-    last_queue_index_ = static_cast<uint32_t>(it - queues_.begin());
-  }
   Out out;
   out.tag = next_tag_++;
   out.delivery_id = delivery_id;
-  out.queue_index = last_queue_index_;
+  out.queue_index = IndexOf(queue);
+  if (queues_[out.queue_index].out_count++ == 0) --idle_queue_count_;
   out.consumer_key = consumer_key;
   out.bytes = bytes;
   slots_.push_back(out);
@@ -43,12 +91,14 @@ DeliveryTags::Out* DeliveryTags::Find(uint64_t tag) {
 }
 
 void DeliveryTags::Erase(uint64_t tag) {
+  Out* const out = Find(tag);
   --out_count_;
+  if (--queues_[out->queue_index].out_count == 0) ++idle_queue_count_;
   if (tag < first_slot_tag_) {
     stragglers_.erase(tag);
     return;
   }
-  slots_[tag - first_slot_tag_].tag = 0;
+  out->tag = 0;
   Compact();
 }
 
@@ -133,9 +183,9 @@ void DeliveryTags::TakeSpan(TagSpan span, Taken* taken) {
   }
   const std::vector<uint64_t> out = OutIn(span);
   uint64_t neither = span.last - span.first + 1 - out.size();
-  for (auto it = lost_.begin(); it != lost_.end() && it->first <= span.last;
-       ++it) {
-    if (it->second < span.first) continue;
+  auto it = lost_.upper_bound(span.first);
+  if (it != lost_.begin() && std::prev(it)->second >= span.first) --it;
+  for (; it != lost_.end() && it->first <= span.last; ++it) {
     const TagSpan lost = {std::max(it->first, span.first),
                           std::min(it->second, span.last)};
     neither -= lost.last - lost.first + 1;
@@ -148,8 +198,8 @@ void DeliveryTags::TakeSpan(TagSpan span, Taken* taken) {
 DeliveryTags::Taken DeliveryTags::Take(const TagSelection& selection) {
   Taken taken;
   if (selection.up_to > highest_issued()) {
-    taken.failures.push_back({{selection.up_to, selection.up_to},
-                              TagFailureReason::kUnknownTag});
+    taken.failures.push_back(
+        {{selection.up_to, selection.up_to}, TagFailureReason::kUnknownTag});
     return taken;
   }
   // The parts are a union: what two of them name is settled once and counts as
@@ -177,9 +227,8 @@ DeliveryTags::Taken DeliveryTags::Take(const TagSelection& selection) {
   const uint64_t up_to = selection.all ? highest_issued() : selection.up_to;
   if (up_to > 0) {
     TakeAll(OutIn({1, up_to}), &taken);
-    absl::c_sort(taken.taken, [](const Out& a, const Out& b) {
-      return a.tag < b.tag;
-    });
+    absl::c_sort(taken.taken,
+                 [](const Out& a, const Out& b) { return a.tag < b.tag; });
   }
   return taken;
 }
@@ -187,8 +236,9 @@ DeliveryTags::Taken DeliveryTags::Take(const TagSelection& selection) {
 std::vector<DeliveryTags::Out> DeliveryTags::MarkLost(
     const QueueRef& queue, absl::Span<const uint64_t> delivery_ids) {
   std::vector<Out> lost;
-  auto it = absl::c_find(queues_, queue);
-  if (it == queues_.end()) return lost;
+  const auto it = absl::c_find_if(
+      queues_, [&queue](const QueueSlot& slot) { return slot.queue == queue; });
+  if (it == queues_.end() || it->out_count == 0) return lost;
   const auto queue_index = static_cast<uint32_t>(it - queues_.begin());
   // Rare (a deleted queue, a timeout), so no index by delivery is kept.
   const absl::flat_hash_set<uint64_t> ids(delivery_ids.begin(),

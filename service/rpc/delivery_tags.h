@@ -48,7 +48,7 @@ class DeliveryTags {
   struct Out {
     uint64_t tag = 0;
     uint64_t delivery_id = 0;
-    uint32_t queue_index = 0;   // into queues()
+    uint32_t queue_index = 0;   // see queue()
     uint32_t consumer_key = 0;  // what the holder reserved room under
     uint32_t bytes = 0;         // encoded size, as reserved
   };
@@ -75,16 +75,29 @@ class DeliveryTags {
   // Tags that were taken, but turned out to be lost.
   void RememberLost(uint64_t tag) { AddLost(tag); }
 
+  // Of a tag that is out, or was taken since the last TakeIdleQueues.
   const QueueRef& queue(const Out& out) const {
-    return queues_[out.queue_index];
+    return queues_[out.queue_index].queue;
   }
-  // Every queue that a tag was ever issued for.
-  const std::vector<QueueRef>& queues() const { return queues_; }
+  // Every queue that has a tag out.
+  std::vector<QueueRef> queues() const;
+  // One more than the highest queue_index.
+  size_t queue_index_end() const { return queues_.size(); }
+  // Lets go of queues that have no tag out, once there are many: a stream may
+  // see any number of short-lived queues. Theirs to destroy who calls, since
+  // the end of a queue takes locks.
+  std::vector<QueueRef> TakeIdleQueues();
   uint64_t highest_issued() const { return next_tag_ - 1; }
   // Tags out now.
   size_t out_count() const { return out_count_; }
 
  private:
+  struct QueueSlot {
+    QueueRef queue;  // null: free for another
+    size_t out_count = 0;
+  };
+
+  uint32_t IndexOf(const QueueRef& queue);
   // The window of recent tags: slot i is tag first_slot_tag_ + i. A slot whose
   // tag is not out has tag 0.
   Out* Find(uint64_t tag);
@@ -105,7 +118,8 @@ class DeliveryTags {
   std::map<uint64_t, Out> stragglers_;  // tags below first_slot_tag_
   size_t out_count_ = 0;
   std::map<uint64_t, uint64_t> lost_;  // first -> last, disjoint
-  std::vector<QueueRef> queues_;
+  std::vector<QueueSlot> queues_;
+  size_t idle_queue_count_ = 0;  // with no tag out, the free ones too
   uint32_t last_queue_index_ = 0;
 };
 

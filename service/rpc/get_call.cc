@@ -49,13 +49,13 @@ absl::StatusOr<GetCall::Wanted> GetCall::Read(const v1::GetRequest& request) {
       ReadLeaseDuration(request.lease_duration());
   if (!lease_duration.ok()) return lease_duration.status();
   wanted.lease_duration = *lease_duration;
-  absl::StatusOr<absl::Duration> wait =
-      ToDuration("wait", request.wait(),
-                 {absl::ZeroDuration(), absl::ZeroDuration(),
-                  absl::InfiniteDuration()});
+  absl::StatusOr<absl::Duration> wait = ToDuration(
+      "wait", request.wait(),
+      {absl::ZeroDuration(), absl::ZeroDuration(), absl::InfiniteDuration()});
   if (!wait.ok()) return wait.status();
   wanted.wait = std::min(*wait, kMaxWait);
-  if (context_->leases->live_count() >= context_->limits.max_get_leases) {
+  if (!wanted.auto_ack &&
+      context_->leases->live_count() >= context_->limits.max_get_leases) {
     return MakeError(
         Reason::kLimitExceeded,
         absl::StrCat("the server has ", context_->limits.max_get_leases,
@@ -67,6 +67,9 @@ absl::StatusOr<GetCall::Wanted> GetCall::Read(const v1::GetRequest& request) {
   GetParams& params = wanted.params;
   params.vhost = context_->VhostOrDefault(request.vhost());
   if (!request.session_id().empty()) {
+    lease_->set_on_session_end([weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->EndWait();
+    });
     absl::StatusOr<Sessions::Attachment> session = context_->sessions->Attach(
         request.session_id(), lease_, SessionUse::kGetLease);
     if (!session.ok()) return session.status();
@@ -113,36 +116,42 @@ void GetCall::OnReadDone(bool ok, grpc::ByteBuffer message) {
   if (wanted->wait > absl::ZeroDuration()) {
     wait_ = {wanted->params.vhost, wanted->params.queue, NextWaitId()};
     wanted->params.wait_id = wait_.wait_id;
+    waits_ = true;
   }
   context_->engine->Get(
       std::move(wanted->params),
       [self = shared_from_this(), auto_ack = wanted->auto_ack,
-       lease_duration = wanted->lease_duration](
-          absl::StatusOr<GetResult> result) {
+       lease_duration =
+           wanted->lease_duration](absl::StatusOr<GetResult> result) {
         self->OnResult(auto_ack, lease_duration, std::move(result));
       });
-  if (wait_.wait_id != 0 && !answered_) StartWait(wanted->wait);
+  if (waits_ && !answered_) StartWait(wanted->wait);
 }
 
 void GetCall::StartWait(absl::Duration wait) {
   const absl::Time end = std::min(context_->clock->Now() + wait,
                                   call_->deadline() - kDeadlineMargin);
-  context_->timers->Schedule(end, [weak = weak_from_this()] {
+  wait_timer_ = context_->timers->Schedule(end, [weak = weak_from_this()] {
     if (auto self = weak.lock()) self->EndWait();
   });
   context_->streams->Add(shared_from_this());
+  // The session may have ended before there was a wait to end.
+  if (!lease_->session_end().ok()) EndWait();
 }
 
 void GetCall::EndWait() {
-  if (wait_.wait_id != 0 && !answered_) context_->engine->EndGetWait(wait_);
+  if (waits_ && !answered_) context_->engine->EndGetWait(wait_);
 }
 
 void GetCall::OnResult(bool auto_ack, absl::Duration lease_duration,
                        absl::StatusOr<GetResult> result) {
   if (!result.ok() || result->deliveries.empty()) {
     answered_ = true;
+    const absl::Status session_end = lease_->session_end();
     lease_->Abandon([](uint64_t) {});
-    if (!result.ok()) {
+    if (!session_end.ok()) {
+      call_->Finish(session_end);
+    } else if (!result.ok()) {
       call_->Finish(result.status());
     } else if (result->required_bytes > 0) {
       call_->Finish(ResponseTooSmallError(result->required_bytes));
@@ -157,8 +166,15 @@ void GetCall::OnResult(bool auto_ack, absl::Duration lease_duration,
   v1::GetResponse rest;
   rest.set_message_count(result->message_count);
   if (!auto_ack) {
+    const absl::StatusOr<absl::Time> expire_time =
+        lease_->Begin(lease_duration);
+    if (!expire_time.ok()) {
+      answered_ = true;
+      call_->Finish(expire_time.status());
+      return;
+    }
     rest.set_lease_id(lease_->id());
-    *rest.mutable_lease_expire_time() = FromTime(lease_->Begin(lease_duration));
+    *rest.mutable_lease_expire_time() = FromTime(*expire_time);
   }
   // OnDone sets `gone_` before it looks at `answered_`, so that one of the two
   // sees that nobody will settle.
@@ -184,6 +200,7 @@ void GetCall::OnWriteDone(bool /*ok*/) {}
 
 void GetCall::OnDone(bool cancelled) {
   context_->streams->Remove(this);
+  context_->timers->Cancel(wait_timer_);
   if (!cancelled) return;
   gone_ = true;
   EndWait();

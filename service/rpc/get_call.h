@@ -51,8 +51,10 @@ class GetCall : public CallHandler,
   const MessagingContext* const context_;
   CallRef call_;
   std::shared_ptr<GetLease> lease_;
-  EndGetWaitParams wait_;  // its wait_id is 0 if the call does not wait
-  std::atomic<bool> gone_{false};     // the client has
+  EndGetWaitParams wait_;  // constant once waits_ is set
+  std::atomic<bool> waits_{false};
+  TimerQueue::TimerId wait_timer_ = TimerQueue::kNoTimer;  // poller thread
+  std::atomic<bool> gone_{false};                          // the client has
   std::atomic<bool> answered_{false};
 };
 

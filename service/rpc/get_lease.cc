@@ -32,11 +32,29 @@ void GetLease::Issue(const QueueRef& queue,
   lease_->Issue(queue, kGetKey, deliveries);
 }
 
-absl::Time GetLease::Begin(absl::Duration duration) {
+void GetLease::set_session(Sessions::Attachment session) {
+  MutexLock lock(&mu_);
+  session_ = std::move(session);
+}
+
+absl::Status GetLease::session_end() const {
+  MutexLock lock(&mu_);
+  return session_end_;
+}
+
+absl::StatusOr<absl::Time> GetLease::Begin(absl::Duration duration) {
   context_->leases->Add(lease_);
   const absl::Time when = context_->engine_clock->Now() + duration;
   Schedule(when);
-  return when;
+  {
+    MutexLock lock(&mu_);
+    if (!forgotten_ || session_end_.ok()) return when;
+  }
+  // It ended before the engine had anything for it: that end knew nothing of
+  // what has been issued since.
+  context_->leases->Remove(lease_->id(), Leases::End::kRequeued);
+  Release([](uint64_t) {});
+  return session_end();
 }
 
 void GetLease::Schedule(absl::Time when) {
@@ -85,8 +103,17 @@ bool GetLease::Forget(Leases::End end) {
   context_->engine_timers->Cancel(timer);
   context_->leases->Remove(lease_->id(), end);
   // A session that ends waits for its users: those are let go of last.
-  if (end == Leases::End::kAllSettled) context_->sessions->Detach(session_);
+  if (end == Leases::End::kAllSettled) Detach();
   return true;
+}
+
+void GetLease::Detach() {
+  Sessions::Attachment session;
+  {
+    MutexLock lock(&mu_);
+    session = session_;
+  }
+  context_->sessions->Detach(session);
 }
 
 void GetLease::Abandon(Released done) {
@@ -94,15 +121,19 @@ void GetLease::Abandon(Released done) {
     std::move(done)(0);
     return;
   }
+  Release(std::move(done));
+}
+
+void GetLease::Release(Released done) {
   ReleaseParams params;
   params.sink = shared_from_this();
   params.queues = lease_->queues();
-  context_->engine->Release(
-      std::move(params), [self = shared_from_this(), done = std::move(done)](
-                             absl::StatusOr<uint64_t> requeued) mutable {
-        self->context_->sessions->Detach(self->session_);
-        std::move(done)(requeued.value_or(0));
-      });
+  context_->engine->Release(std::move(params),
+                            [self = shared_from_this(), done = std::move(done)](
+                                absl::StatusOr<uint64_t> requeued) mutable {
+                              self->Detach();
+                              std::move(done)(requeued.value_or(0));
+                            });
 }
 
 void GetLease::AckAll() {
@@ -123,8 +154,13 @@ void GetLease::DeliveriesLost(const QueueRef& queue,
   lease_->MarkLost(queue, delivery_ids);
 }
 
-void GetLease::EndForSession(absl::Status, Released done) {
+void GetLease::EndForSession(absl::Status status, Released done) {
+  {
+    MutexLock lock(&mu_);
+    session_end_ = std::move(status);
+  }
   Abandon(std::move(done));
+  if (on_session_end_) on_session_end_();
 }
 
 }  // namespace kelpmq::service

@@ -1,9 +1,11 @@
 #ifndef KELPMQ_SERVICE_RPC_GET_LEASE_H_
 #define KELPMQ_SERVICE_RPC_GET_LEASE_H_
 
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "service/rpc/lease.h"
@@ -22,16 +24,21 @@ class GetLease : public DeliverySink,
  public:
   static std::shared_ptr<GetLease> Create(const MessagingContext* context);
 
-  // Ends with this session, too. Before Begin.
-  void set_session(Sessions::Attachment session) {
-    session_ = std::move(session);
+  // Ends with this session, too: with what it is attached by. Before Begin.
+  void set_session(Sessions::Attachment session);
+  // Runs when the session ends the lease. Before it is attached.
+  void set_on_session_end(std::function<void()> on_session_end) {
+    on_session_end_ = std::move(on_session_end);
   }
+  // OK, or how the session has ended, and the lease with it.
+  absl::Status session_end() const;
 
   // Tags 1, 2, ... for these deliveries.
   void Issue(const QueueRef& queue, absl::Span<const Delivery> deliveries);
   // From now on the lease can be found by its id, for `duration`. Returns when
-  // that is over.
-  absl::Time Begin(absl::Duration duration);
+  // that is over; or session_end() if that came first, after giving back what
+  // was issued.
+  absl::StatusOr<absl::Time> Begin(absl::Duration duration);
   // Nobody will settle: requeues what is out. `done` gets how many.
   void Abandon(Released done);
   // Acks all that is out: what an auto_ack Get delivered has arrived.
@@ -62,12 +69,16 @@ class GetLease : public DeliverySink,
   void OnTimer();
   // Takes it off the tables once; false: that has been done.
   bool Forget(Leases::End end);
+  void Release(Released done);
+  void Detach();
 
   const MessagingContext* const context_;
   const std::shared_ptr<Lease> lease_;
-  Sessions::Attachment session_;
+  std::function<void()> on_session_end_;
 
-  Mutex mu_;
+  mutable Mutex mu_;
+  Sessions::Attachment session_ ABSL_GUARDED_BY(mu_);
+  absl::Status session_end_ ABSL_GUARDED_BY(mu_);
   absl::Time expire_time_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   TimerQueue::TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerQueue::kNoTimer;
   bool forgotten_ ABSL_GUARDED_BY(mu_) = false;

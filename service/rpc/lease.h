@@ -29,12 +29,18 @@ struct SettleOutcome {
 // Thread-safety: thread-safe.
 class Lease : public std::enable_shared_from_this<Lease> {
  public:
-  // `on_taken` is told of each batch of deliveries that is no longer out
-  // (settled or lost), holding no lock; `on_empty` when a settle has left none.
-  // `extend` gives a lease that runs out this much from now on.
+  // What the holder wants to know; called holding no lock.
   struct Hooks {
-    std::function<void(const std::vector<DeliveryTags::Out>&)> on_taken;
+    // Deliveries that are no longer out (settled or lost). Returns the
+    // consumers that this made room for.
+    std::function<std::vector<uint32_t>(const std::vector<DeliveryTags::Out>&)>
+        on_taken;
+    // These may get more: told after the queues were asked to settle, so that
+    // what was requeued comes before what was behind it (NACK-05).
+    std::function<void(const std::vector<uint32_t>&)> wake;
+    // A settle has left nothing out, and nothing of it was lost.
     std::function<void()> on_empty;
+    // Lets the lease run out this much from now on.
     std::function<absl::StatusOr<absl::Time>(absl::Duration)> extend;
   };
   Lease(std::string id, Engine* engine) : id_(std::move(id)), engine_(engine) {}
@@ -66,7 +72,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
   std::vector<TagSpan> MarkLost(const QueueRef& queue,
                                 absl::Span<const uint64_t> delivery_ids);
 
-  // All queues that the lease ever held deliveries of.
+  // The queues that it holds deliveries of.
   std::vector<QueueRef> queues() const;
   size_t out_count() const;
 

@@ -20,14 +20,14 @@ void Leases::Remove(const std::string& id, End end) {
   if (it == live_.end()) return;
   removed = std::move(it->second);
   live_.erase(it);
-  ForgetOld();
   ended_.emplace(id, end);
   ended_order_.emplace_back(clock_->Now(), id);
+  ForgetOld();
 }
 
 void Leases::ForgetOld() {
   const absl::Time horizon = clock_->Now() - kRememberEnded;
-  while (!ended_order_.empty() && (ended_order_.size() >= kMaxEnded ||
+  while (!ended_order_.empty() && (ended_order_.size() > kMaxEnded ||
                                    ended_order_.front().first < horizon)) {
     ended_.erase(ended_order_.front().second);
     ended_order_.pop_front();

@@ -82,6 +82,19 @@ absl::Status ToStatus(const std::vector<TagFailure>& failures) {
   return status;
 }
 
+// What is wrong with a selection, whatever the lease holds.
+std::vector<TagFailure> InvalidTags(const TagSelection& selection) {
+  std::vector<TagFailure> invalid;
+  const auto check = [&invalid](TagSpan span) {
+    if (span.first == 0 || span.first > span.last) {
+      invalid.push_back({span, TagFailureReason::kInvalid});
+    }
+  };
+  for (uint64_t tag : selection.tags) check({tag, tag});
+  for (const TagSpan& range : selection.ranges) check(range);
+  return invalid;
+}
+
 // Tags that a selection names one by one or as ranges.
 uint64_t CountNamed(const TagSelection& selection) {
   uint64_t count = selection.tags.size();
@@ -105,9 +118,8 @@ void MessagingService::Register(MethodTable* methods) {
               [this](CallContext, grpc::ByteBuffer request, RawReply reply) {
                 PublishBatch(std::move(request), std::move(reply));
               });
-  methods->Add(path("PublishStream"), WhileDraining::kRefuse, [this] {
-    return std::make_shared<PublishStream>(context_);
-  });
+  methods->Add(path("PublishStream"), WhileDraining::kRefuse,
+               [this] { return std::make_shared<PublishStream>(context_); });
   methods->Add(path("Get"), WhileDraining::kRefuse,
                [this] { return std::make_shared<GetCall>(context_); });
   AddUnary<v1::AckRequest, v1::AckResponse>(
@@ -120,10 +132,10 @@ void MessagingService::Register(MethodTable* methods) {
       methods, path("Nack"), WhileDraining::kAllow,
       [this](CallContext, v1::NackRequest request,
              Reply<v1::NackResponse> reply) {
-        Settle(request,
-               request.discard() ? SettleAction::kDiscard
-                                 : SettleAction::kRequeue,
-               std::move(reply));
+        Settle(
+            request,
+            request.discard() ? SettleAction::kDiscard : SettleAction::kRequeue,
+            std::move(reply));
       });
   AddUnary<v1::ExtendLeaseRequest, v1::ExtendLeaseResponse>(
       methods, path("ExtendLease"), WhileDraining::kAllow,
@@ -131,12 +143,10 @@ void MessagingService::Register(MethodTable* methods) {
              Reply<v1::ExtendLeaseResponse> reply) {
         ExtendLease(request, std::move(reply));
       });
-  methods->Add(path("Subscribe"), WhileDraining::kRefuse, [this] {
-    return std::make_shared<SubscribeStream>(context_);
-  });
-  methods->Add(path("Consume"), WhileDraining::kRefuse, [this] {
-    return std::make_shared<ConsumeStream>(context_);
-  });
+  methods->Add(path("Subscribe"), WhileDraining::kRefuse,
+               [this] { return std::make_shared<SubscribeStream>(context_); });
+  methods->Add(path("Consume"), WhileDraining::kRefuse,
+               [this] { return std::make_shared<ConsumeStream>(context_); });
   AddUnary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
       methods, path("GetServerInfo"), WhileDraining::kAllow,
       [this](CallContext, v1::GetServerInfoRequest,
@@ -161,8 +171,8 @@ void MessagingService::Publish(grpc::ByteBuffer bytes, RawReply reply) {
   params.vhost = context_->VhostOrDefault(request->vhost);
   params.items = std::move(request->items);
   context_->engine->Publish(
-      std::move(params), [reply = std::move(reply)](
-                             absl::StatusOr<PublishResult> result) mutable {
+      std::move(params),
+      [reply = std::move(reply)](absl::StatusOr<PublishResult> result) mutable {
         if (!result.ok()) {
           std::move(reply)(result.status());
         } else if (!result->failures.empty()) {
@@ -213,9 +223,9 @@ void MessagingService::Settle(const Request& request, SettleAction action,
                               Reply<Response> reply) {
   const TagSelection selection = ReadTagSelection(request);
   if (selection.empty()) {
-    std::move(reply)(MakeError(
-        Reason::kNoTags,
-        "no tag is named: set delivery_tags, ranges, up_to or all"));
+    std::move(reply)(
+        MakeError(Reason::kNoTags,
+                  "no tag is named: set delivery_tags, ranges, up_to or all"));
     return;
   }
   absl::StatusOr<Leases::Found> found =
@@ -225,6 +235,11 @@ void MessagingService::Settle(const Request& request, SettleAction action,
     return;
   }
   if (found->lease == nullptr) {
+    if (std::vector<TagFailure> invalid = InvalidTags(selection);
+        !invalid.empty()) {
+      std::move(reply)(ToStatus(invalid));
+      return;
+    }
     Response response;
     response.set_already_settled_count(CountNamed(selection));
     std::move(reply)(std::move(response));

@@ -1,9 +1,9 @@
 #include "service/rpc/publish_request.h"
 
+#include <grpcpp/support/slice.h>
+
 #include <algorithm>
 #include <utility>
-
-#include <grpcpp/support/slice.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -18,8 +18,7 @@ namespace {
 class Contiguous {
  public:
   explicit Contiguous(const grpc::ByteBuffer& bytes) {
-    valid_ = bytes.Length() == 0 ||
-             bytes.TrySingleSlice(&slice_).ok() ||
+    valid_ = bytes.Length() == 0 || bytes.TrySingleSlice(&slice_).ok() ||
              bytes.DumpToSingleSlice(&slice_).ok();
   }
   bool valid() const { return valid_; }
@@ -226,10 +225,14 @@ absl::StatusOr<PublishRequestData> DecodePublishBatch(
   ItemView defaults;
   // Items refer to fields that may follow them, so they are read afterwards.
   std::vector<absl::string_view> items;
+  size_t item_count = 0;
   WireReader reader(contiguous.view());
   while (reader.Next()) {
     if (reader.Is(4, WireReader::kBytes)) {
-      items.push_back(reader.bytes());
+      // Past the limit they are counted, no more: an empty one has two bytes.
+      if (item_count++ < limits.max_batch_items) {
+        items.push_back(reader.bytes());
+      }
     } else if (reader.Is(8, WireReader::kVarint)) {
       request.confirms = static_cast<int>(reader.varint());
     } else {
@@ -240,11 +243,11 @@ absl::StatusOr<PublishRequestData> DecodePublishBatch(
   if (absl::Status status = CheckShared(request, defaults); !status.ok()) {
     return status;
   }
-  if (items.size() > limits.max_batch_items) {
+  if (item_count > limits.max_batch_items) {
     return MakeError(
         Reason::kInvalidValue,
         absl::StrCat("a batch has at most ", limits.max_batch_items,
-                     " items; this one has ", items.size()),
+                     " items; this one has ", item_count),
         {{"limit", absl::StrCat(limits.max_batch_items)}});
   }
   request.items.reserve(items.size());

@@ -1,11 +1,11 @@
 #ifndef KELPMQ_SERVICE_RPC_PUBLISH_REQUEST_H_
 #define KELPMQ_SERVICE_RPC_PUBLISH_REQUEST_H_
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <grpcpp/support/byte_buffer.h>
 
 #include "absl/status/statusor.h"
 #include "service/base/message_wire.h"

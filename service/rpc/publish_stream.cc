@@ -1,5 +1,6 @@
 #include "service/rpc/publish_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -8,6 +9,15 @@
 #include "service/rpc/stream_errors.h"
 
 namespace kelpmq::service {
+namespace {
+
+v1::ConfirmMode ModeOf(const PublishRequestData& request) {
+  return request.confirms == v1::CONFIRM_MODE_UNSPECIFIED
+             ? v1::CONFIRM_MODE_ALL
+             : static_cast<v1::ConfirmMode>(request.confirms);
+}
+
+}  // namespace
 
 void PublishStream::OnStart(CallRef call) {
   call_ = std::move(call);
@@ -19,6 +29,12 @@ void PublishStream::OnReadDone(bool ok, grpc::ByteBuffer message) {
   if (!ok) {
     End(absl::OkStatus());
     return;
+  }
+  {
+    // Whoever ended the stream did so before this was read: the client hears
+    // of no confirm for it, so nothing may come of it.
+    MutexLock lock(&mu_);
+    if (end_.has_value()) return;
   }
   const size_t bytes = message.Length();
   absl::StatusOr<PublishRequestData> request = DecodePublishBatch(
@@ -41,22 +57,26 @@ absl::Status PublishStream::Accept(PublishRequestData* request) {
                        "producer_id: deduplication is not available");
     }
     request->vhost = context_->VhostOrDefault(request->vhost);
+    producer_id_ = request->producer_id;
+    confirm_mode_ = ModeOf(*request);
+    {
+      MutexLock lock(&mu_);
+      vhost_ = request->vhost;
+      confirms_.set_mode(confirm_mode_);
+    }
+    // From here on a vhost that is deleted ends the stream; before, this sees
+    // it.
     if (absl::Status known = context_->engine->CheckVhost(request->vhost);
         !known.ok()) {
       return known;
     }
-    producer_id_ = request->producer_id;
-    confirm_mode_ = request->confirms;
-    MutexLock lock(&mu_);
-    vhost_ = request->vhost;
-    confirms_.set_mode(static_cast<v1::ConfirmMode>(confirm_mode_));
   } else {
     MutexLock lock(&mu_);
     const bool changed =
         (!request->vhost.empty() && request->vhost != vhost_) ||
         (!request->producer_id.empty() &&
          request->producer_id != producer_id_) ||
-        (request->confirms != 0 && request->confirms != confirm_mode_);
+        (request->confirms != 0 && ModeOf(*request) != confirm_mode_);
     if (changed) {
       return MakeError(Reason::kFirstMessage,
                        "vhost, producer_id and confirms are fixed by the "
@@ -78,7 +98,8 @@ absl::Status PublishStream::Accept(PublishRequestData* request) {
 void PublishStream::Publish(PublishRequestData request, size_t bytes) {
   Confirms::Entry entry;
   entry.sequence = request.sequence;
-  entry.items = request.item_count;
+  // An empty request weighs something too: its confirm takes room.
+  entry.items = std::max(request.item_count, 1u);
   entry.bytes = bytes;
   {
     MutexLock lock(&mu_);
@@ -90,11 +111,10 @@ void PublishStream::Publish(PublishRequestData request, size_t bytes) {
   params.vhost = std::move(request.vhost);
   params.items = std::move(request.items);
   context_->engine->Publish(
-      std::move(params),
-      [self = shared_from_this(), entry = std::move(entry),
-       failures = std::move(request.failures),
-       item_index = std::move(request.item_index)](
-          absl::StatusOr<PublishResult> result) mutable {
+      std::move(params), [self = shared_from_this(), entry = std::move(entry),
+                          failures = std::move(request.failures),
+                          item_index = std::move(request.item_index)](
+                             absl::StatusOr<PublishResult> result) mutable {
         if (result.ok()) {
           entry.unrouted_count = result->unrouted_count;
           entry.failures = MergeFailures(std::move(failures), item_index,
@@ -121,9 +141,8 @@ void PublishStream::ReadMore() {
   {
     MutexLock lock(&mu_);
     if (end_.has_value()) return;
-    held_back_ =
-        unconfirmed_items_ >= context_->limits.max_unconfirmed_items ||
-        unconfirmed_bytes_ >= context_->limits.max_unconfirmed_bytes;
+    held_back_ = unconfirmed_items_ >= context_->limits.max_unconfirmed_items ||
+                 unconfirmed_bytes_ >= context_->limits.max_unconfirmed_bytes;
     if (held_back_) return;
   }
   call_->Read();

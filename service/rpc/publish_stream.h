@@ -28,8 +28,7 @@ class PublishStream : public CallHandler,
                       public RegisteredStream,
                       public std::enable_shared_from_this<PublishStream> {
  public:
-  explicit PublishStream(const MessagingContext* context)
-      : context_(context) {}
+  explicit PublishStream(const MessagingContext* context) : context_(context) {}
 
   void OnStart(CallRef call) override;
   void OnReadDone(bool ok, grpc::ByteBuffer message) override;
@@ -57,7 +56,7 @@ class PublishStream : public CallHandler,
   // Of the reads, which come one at a time.
   bool first_ = true;
   std::string producer_id_;
-  int confirm_mode_ = 0;
+  v1::ConfirmMode confirm_mode_ = v1::CONFIRM_MODE_ALL;
   uint64_t last_sequence_ = 0;
 
   mutable Mutex mu_;

@@ -24,11 +24,11 @@ absl::StatusOr<int32_t> ReadPriority(int32_t field, const Table& arguments) {
   const std::optional<int64_t> argument = IntegerOf(it->second);
   if (!argument.has_value()) return field;  // the queue refuses it by name
   if (field != 0 && field != *argument) {
-    return MakeError(Reason::kConflictingArgument,
-                     absl::StrCat("priority is ", field,
-                                  " but the argument x-priority is ",
-                                  *argument),
-                     {{"argument", "x-priority"}});
+    return MakeError(
+        Reason::kConflictingArgument,
+        absl::StrCat("priority is ", field, " but the argument x-priority is ",
+                     *argument),
+        {{"argument", "x-priority"}});
   }
   if (*argument < std::numeric_limits<int32_t>::min() ||
       *argument > std::numeric_limits<int32_t>::max()) {
@@ -50,6 +50,9 @@ absl::Status ReadTemporaryQueue(const v1::TemporaryQueue& temporary,
     TemporaryBinding binding;
     binding.exchange = proto.exchange();
     binding.routing_key = proto.routing_key();
+    absl::Status valid = CheckName("exchange", binding.exchange);
+    if (valid.ok()) valid = CheckName("routing_key", binding.routing_key);
+    if (!valid.ok()) return valid;
     absl::StatusOr<Table> table = ToTable(proto.arguments(), limits);
     if (!table.ok()) return table.status();
     binding.arguments = *std::move(table);
@@ -68,20 +71,20 @@ absl::StatusOr<ConsumeParams> DeliveryStream::MakeConsumeParams(
   params.consumer_key = key;
   params.auto_ack = spec.auto_ack();
   params.exclusive = spec.exclusive();
-  params.prefetch_count = spec.has_prefetch_count() ? spec.prefetch_count()
-                                                    : kDefaultPrefetchCount;
+  params.prefetch_count =
+      spec.has_prefetch_count() ? spec.prefetch_count() : kDefaultPrefetchCount;
   params.prefetch_bytes = spec.prefetch_bytes();
   params.manual_credit = spec.manual_credit();
   params.max_delivery_bytes = max_response_bytes_ - kResponseOverheadBytes;
   params.client_name = client_name_;
   params.peer = call_->peer();
-  absl::StatusOr<absl::Duration> delivery_timeout =
-      ToDuration("delivery_timeout", spec.delivery_timeout(),
-                 {absl::ZeroDuration(), absl::ZeroDuration(),
-                  absl::InfiniteDuration()});
+  absl::StatusOr<absl::Duration> delivery_timeout = ToDuration(
+      "delivery_timeout", spec.delivery_timeout(),
+      {absl::ZeroDuration(), absl::ZeroDuration(), absl::InfiniteDuration()});
   if (!delivery_timeout.ok()) return delivery_timeout.status();
   params.delivery_timeout = *delivery_timeout;
-  absl::StatusOr<Table> arguments = ToTable(spec.arguments(), context_->limits.message);
+  absl::StatusOr<Table> arguments =
+      ToTable(spec.arguments(), context_->limits.message);
   if (!arguments.ok()) return arguments.status();
   params.arguments = *std::move(arguments);
   absl::StatusOr<int32_t> priority =
@@ -89,9 +92,8 @@ absl::StatusOr<ConsumeParams> DeliveryStream::MakeConsumeParams(
   if (!priority.ok()) return priority.status();
   params.priority = *priority;
   if (spec.has_temporary_queue()) {
-    if (absl::Status read =
-            ReadTemporaryQueue(spec.temporary_queue(),
-                               context_->limits.message, &params);
+    if (absl::Status read = ReadTemporaryQueue(
+            spec.temporary_queue(), context_->limits.message, &params);
         !read.ok()) {
       return read;
     }
@@ -137,15 +139,23 @@ absl::StatusOr<ConsumerKey> DeliveryStream::Enter(const v1::ConsumerSpec& spec,
 
 void DeliveryStream::StartConsumer(const v1::ConsumerSpec& spec,
                                    bool ends_stream) {
+  // Before it is entered: the stream's end must find no consumer that is
+  // neither started nor waited for.
+  const std::optional<Barrier::Ticket> ticket = Begin();
+  if (!ticket.has_value()) return;
+  const auto fail = [&](absl::Status error) {
+    StartFailed(spec, std::move(error), ends_stream);
+    Finished(*ticket);
+  };
   if (absl::Status valid = CheckName("consumer_tag", spec.consumer_tag());
       !valid.ok()) {
-    return StartFailed(spec, std::move(valid), ends_stream);
+    return fail(std::move(valid));
   }
   std::string tag = spec.consumer_tag().empty()
                         ? MakeServerName(kServerConsumerTagPrefix)
                         : spec.consumer_tag();
   absl::StatusOr<ConsumerKey> key = Enter(spec, tag);
-  if (!key.ok()) return StartFailed(spec, key.status(), ends_stream);
+  if (!key.ok()) return fail(key.status());
   absl::StatusOr<ConsumeParams> params = MakeConsumeParams(spec, *key);
   if (!params.ok()) {
     {
@@ -153,17 +163,15 @@ void DeliveryStream::StartConsumer(const v1::ConsumerSpec& spec,
       consumers_.erase(*key);
       key_of_.erase(spec.consumer_id());
     }
-    return StartFailed(spec, params.status(), ends_stream);
+    return fail(params.status());
   }
   params->consumer_tag = std::move(tag);
   params->sink = shared_from_this();
-  const Barrier::Ticket ticket = Begin();
   ConsumeParams sent = *params;
   context_->engine->Consume(
-      std::move(sent),
-      [self = shared_from_this(), ticket, key = *key,
-       params = *std::move(params),
-       ends_stream](absl::StatusOr<ConsumerRef> result) {
+      std::move(sent), [self = shared_from_this(), ticket = *ticket, key = *key,
+                        params = *std::move(params),
+                        ends_stream](absl::StatusOr<ConsumerRef> result) {
         self->OnStarted(key, params, std::move(result), ends_stream);
         self->Finished(ticket);
       });
@@ -188,13 +196,9 @@ void DeliveryStream::OnStarted(ConsumerKey key, const ConsumeParams& params,
     for (Operation& operation : when_started) Finished(operation.ticket);
     return;
   }
-  bool resume;
   {
     MutexLock lock(&lease_->mu());
-    Consumer& consumer = consumers_.find(key)->second;
-    consumer.ref = *result;
-    when_started = std::move(consumer.when_started);
-    resume = consumer.resume_when_started;
+    const Consumer& consumer = consumers_.find(key)->second;
     v1::ConsumerStarted started;
     started.set_consumer_id(consumer.consumer_id);
     started.set_consumer_tag(consumer.consumer_tag);
@@ -206,8 +210,24 @@ void DeliveryStream::OnStarted(ConsumerKey key, const ConsumeParams& params,
     outbox_.AddReply(framing_->Started(std::move(started)));
   }
   Pump();
-  for (Operation& operation : when_started) {
-    std::move(operation.run)(*result, operation.ticket);
+  // What waited goes first: until none does, the consumer counts as starting,
+  // so that what comes meanwhile lines up behind.
+  bool resume = false;
+  while (true) {
+    {
+      MutexLock lock(&lease_->mu());
+      auto it = consumers_.find(key);
+      if (it == consumers_.end()) break;  // cancelled by one of them
+      when_started = std::exchange(it->second.when_started, {});
+      if (when_started.empty()) {
+        it->second.ref = *result;
+        resume = it->second.resume_when_started;
+        break;
+      }
+    }
+    for (Operation& operation : when_started) {
+      std::move(operation.run)(*result, operation.ticket);
+    }
   }
   if (resume) context_->engine->Resume({*result});
 }
@@ -228,10 +248,10 @@ void DeliveryStream::StartFailed(const v1::ConsumerSpec& spec,
   }
 }
 
-void DeliveryStream::WhenStarted(uint32_t consumer_id,
-                                 Operation::Run run) {
+void DeliveryStream::WhenStarted(uint32_t consumer_id, Operation::Run run) {
   // Taken now, so that a ping that follows waits for it.
-  const Barrier::Ticket ticket = Begin();
+  const std::optional<Barrier::Ticket> ticket = Begin();
+  if (!ticket.has_value()) return;
   ConsumerRef ref;
   {
     MutexLock lock(&lease_->mu());
@@ -239,35 +259,33 @@ void DeliveryStream::WhenStarted(uint32_t consumer_id,
     if (key != key_of_.end()) {
       Consumer& consumer = consumers_.find(key->second)->second;
       if (consumer.ref.queue == nullptr) {
-        consumer.when_started.push_back({std::move(run), ticket});
+        consumer.when_started.push_back({std::move(run), *ticket});
         return;
       }
       ref = consumer.ref;
     }
   }
   if (ref.queue == nullptr) {
-    Finished(ticket);  // it crossed the consumer's own end
+    Finished(*ticket);  // it crossed the consumer's own end
   } else {
-    std::move(run)(ref, ticket);
+    std::move(run)(ref, *ticket);
   }
 }
 
 void DeliveryStream::CancelConsumer(uint32_t consumer_id) {
   WhenStarted(consumer_id, [self = shared_from_this(), consumer_id](
-                               const ConsumerRef& ref,
-                               Barrier::Ticket ticket) {
+                               const ConsumerRef& ref, Barrier::Ticket ticket) {
     ConsumerKey key = 0;  // names no consumer
     {
       MutexLock lock(&self->lease_->mu());
       auto it = self->key_of_.find(consumer_id);
       if (it != self->key_of_.end()) key = it->second;
     }
-    self->context_->engine->CancelConsumer(
-        ref, [self, ticket, key](absl::Status) {
-          self->Cancelled(key, CancelReason::kClientRequest, absl::OkStatus(),
-                          0);
-          self->Finished(ticket);
-        });
+    self->context_->engine->CancelConsumer(ref, [self, ticket,
+                                                 key](absl::Status) {
+      self->Cancelled(key, CancelReason::kClientRequest, absl::OkStatus(), 0);
+      self->Finished(ticket);
+    });
   });
 }
 
@@ -301,14 +319,14 @@ void DeliveryStream::Cancelled(ConsumerKey key, CancelReason reason,
 }
 
 void DeliveryStream::GrantCredit(const v1::GrantCredit& credit) {
-  WhenStarted(credit.consumer_id(),
-              [self = shared_from_this(), messages = credit.messages(),
-               drain = credit.drain()](const ConsumerRef& ref,
-                                       Barrier::Ticket ticket) {
-                self->context_->engine->GrantCredit(
-                    {ref, messages, drain},
-                    [self, ticket](absl::Status) { self->Finished(ticket); });
-              });
+  WhenStarted(
+      credit.consumer_id(),
+      [self = shared_from_this(), messages = credit.messages(),
+       drain = credit.drain()](const ConsumerRef& ref, Barrier::Ticket ticket) {
+        self->context_->engine->GrantCredit(
+            {ref, messages, drain},
+            [self, ticket](absl::Status) { self->Finished(ticket); });
+      });
 }
 
 void DeliveryStream::CreditDrained(uint32_t consumer_key,
@@ -331,26 +349,21 @@ void DeliveryStream::SetFlow(const v1::SetFlow& flow) {
     if (flow.has_prefetch_bytes()) {
       Wake(window_->SetPrefetchBytes(flow.prefetch_bytes()));
     }
-    bool draining;
-    {
-      MutexLock lock(&lease_->mu());
-      draining = draining_;
-    }
-    if (flow.has_paused() && !draining) Wake(window_->SetPaused(flow.paused()));
+    if (flow.has_paused()) Wake(window_->SetPaused(flow.paused()));
     return;
   }
   UpdateConsumerParams params;
   if (flow.has_prefetch_count()) params.prefetch_count = flow.prefetch_count();
   if (flow.has_prefetch_bytes()) params.prefetch_bytes = flow.prefetch_bytes();
   if (flow.has_paused()) params.paused = flow.paused();
-  WhenStarted(flow.consumer_id(), [self = shared_from_this(),
-                                   params](const ConsumerRef& ref,
-                                           Barrier::Ticket ticket) mutable {
-    params.consumer = ref;
-    self->context_->engine->UpdateConsumer(
-        std::move(params),
-        [self, ticket](absl::Status) { self->Finished(ticket); });
-  });
+  WhenStarted(flow.consumer_id(),
+              [self = shared_from_this(), params](
+                  const ConsumerRef& ref, Barrier::Ticket ticket) mutable {
+                params.consumer = ref;
+                self->context_->engine->UpdateConsumer(
+                    std::move(params),
+                    [self, ticket](absl::Status) { self->Finished(ticket); });
+              });
 }
 
 }  // namespace kelpmq::service

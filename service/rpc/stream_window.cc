@@ -24,7 +24,7 @@ bool StreamWindow::OutboxRoom(size_t bytes) const {
 
 bool StreamWindow::TryReserve(ConsumerKey key, size_t bytes) {
   MutexLock lock(&mu_);
-  if (paused_ || !OutboxRoom(bytes) ||
+  if (closed_ || paused_ || !OutboxRoom(bytes) ||
       (!IsAutoAck(key) && !UnsettledRoom(bytes))) {
     refused_.insert(key);
     return false;
@@ -41,7 +41,7 @@ bool StreamWindow::TryReserve(ConsumerKey key, size_t bytes) {
 
 std::vector<ConsumerKey> StreamWindow::TakeRefused() {
   // Room for the smallest message is enough to ask again.
-  if (refused_.empty() || paused_ || !OutboxRoom(1)) return {};
+  if (refused_.empty() || closed_ || paused_ || !OutboxRoom(1)) return {};
   std::vector<ConsumerKey> woken;
   const bool unsettled_room = UnsettledRoom(1);
   for (ConsumerKey key : refused_) {
@@ -102,9 +102,15 @@ uint32_t StreamWindow::ReserveForGet(uint32_t wanted) {
   return wanted;
 }
 
-void StreamWindow::GiveBackFromGet(uint32_t unused) {
+std::vector<ConsumerKey> StreamWindow::GiveBackFromGet(uint32_t unused) {
   MutexLock lock(&mu_);
   unsettled_ -= unused;
+  return TakeRefused();
+}
+
+void StreamWindow::Close() {
+  MutexLock lock(&mu_);
+  closed_ = true;
 }
 
 uint64_t StreamWindow::unsettled() const {

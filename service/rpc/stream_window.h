@@ -30,9 +30,9 @@ inline bool IsAutoAck(ConsumerKey key) { return (key & 1) != 0; }
 class StreamWindow {
  public:
   struct Limits {
-    uint32_t prefetch_count = 0;   // 0: none
-    uint64_t prefetch_bytes = 0;   // 0: none
-    uint32_t max_unsettled = 0;    // the server's cap; 0: none
+    uint32_t prefetch_count = 0;  // 0: none
+    uint64_t prefetch_bytes = 0;  // 0: none
+    uint32_t max_unsettled = 0;   // the server's cap; 0: none
     uint32_t max_outbox_messages = 0;
     size_t max_outbox_bytes = 0;
   };
@@ -52,7 +52,10 @@ class StreamWindow {
   // How many deliveries a get may take, up to `wanted`, under the server's cap.
   // They count as unsettled from here on; what was not used is given back.
   uint32_t ReserveForGet(uint32_t wanted);
-  void GiveBackFromGet(uint32_t unused);
+  std::vector<ConsumerKey> GiveBackFromGet(uint32_t unused);
+
+  // No room from now on, whatever else happens.
+  void Close();
 
   // Unsettled deliveries counted now.
   uint64_t unsettled() const;
@@ -65,7 +68,8 @@ class StreamWindow {
   mutable Mutex mu_;
   Limits limits_ ABSL_GUARDED_BY(mu_);
   bool paused_ ABSL_GUARDED_BY(mu_) = false;
-  uint64_t unsettled_ ABSL_GUARDED_BY(mu_) = 0;           // gets too
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t unsettled_ ABSL_GUARDED_BY(mu_) = 0;            // gets too
   uint64_t prefetched_messages_ ABSL_GUARDED_BY(mu_) = 0;  // consumers alone
   uint64_t prefetched_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint32_t outbox_messages_ ABSL_GUARDED_BY(mu_) = 0;

@@ -3,7 +3,8 @@
     stress_worker.py produce|consume ADDRESS FIRST LAST QUEUES SECONDS
 
 FIRST to LAST are the numbers of the producers or consumers. A producer publishes for SECONDS.
-A consumer goes on until standard input closes; from the line "calm" on it disturbs no more.
+A consumer goes on until standard input closes; from the line "calm" on it disturbs no more, and
+settles everything.
 Prints one JSON object with what happened.
 """
 import asyncio
@@ -105,10 +106,8 @@ class Consumer:
     acks that the broker reported done.
     """
 
-    calm = False
-
-    def __init__(self, address: str, number: int, queues: int):
-        self._address, self._queues = address, queues
+    def __init__(self, address: str, number: int, queues: int, calm: asyncio.Event):
+        self._address, self._queues, self._calm = address, queues, calm
         self._rng = random.Random(f"{SEED} consumer {number}")
         # Together the consumers cover all queues, however they choose the rest.
         self._own = [(number * 4 + i) % queues for i in range(4)]
@@ -135,7 +134,8 @@ class Consumer:
                 queue=f"stress-{queue}", consumer_id=queue,
                 prefetch_count=self._rng.choice([1, 5, 20]))))
         reading = asyncio.create_task(self._read(call, chosen))
-        stopping = asyncio.create_task(stop.wait())
+        # A disturbed stream has to end for what it holds unsettled.
+        stopping = asyncio.create_task((stop if self._calm.is_set() else self._calm).wait())
         await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not reading.done():
@@ -160,7 +160,7 @@ class Consumer:
                 what = [delivery.consumer_id, delivery.message.body.decode()]
                 tags[delivery.delivery_tag] = what
                 self.deliveries.append([*what, delivery.redelivered])
-                choice = 1.0 if self.calm else self._rng.random()
+                choice = 1.0 if self._calm.is_set() else self._rng.random()
                 if choice > 0.08:
                     ack.append(delivery.delivery_tag)
                 elif choice > 0.02:
@@ -172,7 +172,7 @@ class Consumer:
                 await self._settle(call, pb.SETTLE_ACTION_ACK, ack, request_id=ack[0])
             if requeue:
                 await self._settle(call, pb.SETTLE_ACTION_REQUEUE, requeue)
-            if left <= 0 and not self.calm and await self._disturb(call, running):
+            if left <= 0 and not self._calm.is_set() and await self._disturb(call, running):
                 return
 
     @staticmethod
@@ -202,13 +202,15 @@ class Consumer:
         return True
 
 
-async def listen_to_stdin(stop: asyncio.Event) -> None:
+async def listen_to_stdin(calm: asyncio.Event, stop: asyncio.Event) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
-        Consumer.calm = Consumer.calm or line.strip() == b"calm"
+        if line.strip() == b"calm":
+            calm.set()
     stop.set()
+    calm.set()
 
 
 async def main() -> None:
@@ -220,9 +222,9 @@ async def main() -> None:
         result = {"confirmed": sum((w.confirmed for w in workers), []),
                   "unknown": sum((w.unknown for w in workers), [])}
     else:
-        stop = asyncio.Event()
-        workers = [Consumer(address, n, queues) for n in range(first, last + 1)]
-        await asyncio.gather(listen_to_stdin(stop), *(w.run(stop) for w in workers))
+        calm, stop = asyncio.Event(), asyncio.Event()
+        workers = [Consumer(address, n, queues, calm) for n in range(first, last + 1)]
+        await asyncio.gather(listen_to_stdin(calm, stop), *(w.run(stop) for w in workers))
         result = {"deliveries": sum((w.deliveries for w in workers), []),
                   "acked": sum((w.acked for w in workers), []),
                   "streams": sum(w.streams for w in workers)}

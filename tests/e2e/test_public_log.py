@@ -101,6 +101,8 @@ def test_every_event_reaches_exactly_its_queues(client, broker):
         [sys.executable, HERE / "public_log_consumer.py", broker.address, *names],
         stdout=subprocess.PIPE, text=True) for names in PROCESSES]
     try:
+        wire.until(lambda: all(client.queue(name).consumer_count == sum(
+            name in names for names in PROCESSES) for name in BINDINGS), "all are consuming")
         assert publish_all(client, exchange, records) == expected_unrouted
         for name in (name for names in PROCESSES for name in names):
             client.messaging.Publish(pb.PublishRequest(

@@ -2,6 +2,7 @@
 import collections
 import contextlib
 import itertools
+import os
 import queue
 import threading
 import time
@@ -14,7 +15,7 @@ from kelpmq.v1 import (admin_pb2, admin_pb2_grpc, messaging_pb2 as pb, messaging
                        session_pb2, session_pb2_grpc, topology_pb2, topology_pb2_grpc, types_pb2)
 
 # Longer than anything takes on a busy machine with a sanitizer; a test that passes never waits so long.
-PATIENCE = 30
+PATIENCE = float(os.environ.get("KELPMQ_TEST_PATIENCE", 30))
 
 _names = itertools.count(1)
 

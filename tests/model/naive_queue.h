@@ -83,8 +83,9 @@ class NaiveQueue {
       absl::StrAppend(&got, Send(*Head(), sink, 0, absl::InfiniteFuture()),
                       " ");
     }
-    FinishDrains();
-    return absl::StrCat(got, "left ", ready());
+    absl::StrAppend(&got, "left ", ready());
+    Dispatch(now);
+    return got;
   }
   void EndGetWait(uint64_t wait_id) {
     RemoveTakers([wait_id](const Taker& t) { return t.wait_id == wait_id; });
@@ -108,9 +109,9 @@ class NaiveQueue {
     return taker.id;
   }
   void Cancel(uint64_t id, absl::Time now) {
-    const size_t before = takers_.size();
+    if (Find(id) == nullptr) return;
     RemoveTakers([id](const Taker& t) { return t.id == id; });
-    if (takers_.size() < before) AfterLeaving(now);
+    AfterLeaving(now);
   }
   template <typename Change>
   void Update(uint64_t id, absl::Time now, Change change) {
@@ -255,8 +256,7 @@ class NaiveQueue {
             absl::StrCat("delivered ", taker->options.key, " ",
                          Send(*head, sink, taker->id, now + timeout)));
         if (taker->options.manual_credit) --taker->credit;
-        taker->turn = 0;
-        Refresh(*taker);
+        taker->turn = ++last_turn_;
       }
     }
     FinishDrains();
@@ -297,7 +297,7 @@ class NaiveQueue {
     uint32_t credit = 0;
     bool paused = false;
     bool refused = false;
-    // When it got in line, or stepped aside; 0: it cannot take anything.
+    // When it got in line, or stepped aside; 0: it stands in no line.
     uint64_t turn = 0;
     bool aside = false;
   };
@@ -355,10 +355,7 @@ class NaiveQueue {
   }
   // Gets in line, or leaves it.
   void Refresh(Taker& taker) {
-    if (!CanTake(taker)) {
-      taker.turn = 0;
-      taker.aside = false;
-    } else if (taker.turn == 0) {
+    if (CanTake(taker) && taker.turn == 0) {
       taker.turn = ++last_turn_;
       taker.aside = false;
     }
@@ -388,6 +385,10 @@ class NaiveQueue {
       std::sort(level.begin(), level.end(), by_turn);
       for (Taker* taker : level) {
         if (taker->aside) continue;
+        if (!CanTake(*taker)) {
+          taker->turn = 0;
+          continue;
+        }
         if (Fits(*taker, bytes)) return taker;
         taker->aside = true;
         taker->turn = ++last_turn_;

@@ -46,15 +46,21 @@ TEST_F(DispatcherTest, CONS_06_TakersAreServedInTurn) {
   for (Taker* expected : {a, b, c, a, b, c}) EXPECT_EQ(Give(), expected);
 }
 
-TEST_F(DispatcherTest, CONS_06_WhoGetsRoomAgainGoesToTheBack) {
+TEST_F(DispatcherTest, CONS_06_WhoHadNoRoomAtItsTurnGoesToTheBack) {
   Taker* a = Add(0, 1);
   Taker* b = Add();
   Taker* c = Add();
+  for (Taker* expected : {a, b, c, b}) EXPECT_EQ(Give(), expected);
+  dispatcher_.Settled(a, 10);
+  for (Taker* expected : {c, b, a, c}) EXPECT_EQ(Give(), expected);
+}
+
+TEST_F(DispatcherTest, CONS_06_RoomWonBackBeforeItsTurnCostsNoPlace) {
+  Taker* a = Add(0, 1);
+  Taker* b = Add();
   EXPECT_EQ(Give(), a);
   EXPECT_EQ(Give(), b);
   dispatcher_.Settled(a, 10);
-  EXPECT_EQ(Give(), c);
-  EXPECT_EQ(Give(), b);
   EXPECT_EQ(Give(), a);
 }
 

@@ -47,6 +47,15 @@ TEST_F(CoreTest, GetLeavesAFirstMessageThatDoesNotFitAlone) {
   EXPECT_EQ(Get(MakeSink()).deliveries[0].delivery_count, 0u);
 }
 
+TEST_F(CoreTest, GetLetsGoOnWhomTheOldHeadDidNotFit) {
+  auto sink = MakeSink();
+  Consume(sink, [](ConsumeParams& params) { params.prefetch_bytes = 50; });
+  Publish({"1", std::string(100, 'x'), "3"});
+  EXPECT_THAT(sink->bodies(), ElementsAre("1"));
+  EXPECT_EQ(Get(MakeSink()).message_count, 1u);
+  EXPECT_THAT(sink->bodies(), ElementsAre("1", "3"));
+}
+
 TEST_F(CoreTest, WaitingGetIsAnsweredByTheNextMessage) {
   auto holder = MakeSink();
   WaitGet(holder, 5);
