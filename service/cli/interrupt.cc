@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <iterator>
 #include <utility>
 
 namespace kelpmq::service::cli {
@@ -36,12 +37,22 @@ InterruptWatch::~InterruptWatch() {
 }
 
 void InterruptWatch::Watch() {
-  pollfd fds[] = {{signal_fd_, POLLIN, 0}, {stop_fd_, POLLIN, 0}};
+  pollfd fds[] = {
+      {signal_fd_, POLLIN, 0},
+      {stop_fd_, POLLIN, 0},
+      // No event is asked for: a pipe's broken end is always told.
+      {STDOUT_FILENO, 0, 0},
+  };
+  auto& [signalled, stopped, output] = fds;
   for (int count = 0;;) {
-    if (poll(fds, 2, /*timeout=*/-1) < 0) continue;  // EINTR
-    if (fds[1].revents != 0) return;
+    if (poll(fds, std::size(fds), /*timeout=*/-1) < 0) continue;  // EINTR
+    if (stopped.revents != 0) return;
+    if ((output.revents & POLLERR) != 0) on_interrupt_(++count);
+    // Once is enough; other events (a terminal that hangs up) come as signals.
+    if (output.revents != 0) output.fd = -1;
     signalfd_siginfo signal;
-    if (read(signal_fd_, &signal, sizeof(signal)) == sizeof(signal)) {
+    if (signalled.revents != 0 &&
+        read(signal_fd_, &signal, sizeof(signal)) == sizeof(signal)) {
       on_interrupt_(++count);
     }
   }

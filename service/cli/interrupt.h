@@ -25,7 +25,9 @@ class BlockedInterrupts {
 };
 
 // Calls `on_interrupt` from a thread of its own, once for each blocked signal
-// that comes (1, 2, ...), until it is destroyed.
+// that comes (1, 2, ...), until it is destroyed. When the reader of standard
+// output goes (`| head -1`), that counts as one: there will be no write, and so
+// no SIGPIPE, as long as no message comes.
 class InterruptWatch {
  public:
   InterruptWatch(const BlockedInterrupts& blocked,

@@ -121,10 +121,10 @@ struct GetParams {
   OwnerId owner = kNoOwner;
   SinkRef holder;  // holds the deliveries; the result delivers, not the sink
   uint32_t max_messages = 1;
-  // Of encoded deliveries. The first may be as large as max_first_bytes; the
-  // others stop where the sum would pass max_bytes.
+  // Of encoded deliveries, together. The first may be larger, up to
+  // max_first_bytes, and then comes alone.
   size_t max_bytes = SIZE_MAX;
-  size_t max_first_bytes = SIZE_MAX;
+  size_t max_first_bytes = 0;
   // Non-zero: when nothing is ready, wait for one message until EndGetWait
   // names this id. Unique per engine.
   uint64_t wait_id = 0;

@@ -94,6 +94,7 @@ class TopicTrie {
              !has_hash;
     }
   };
+  static_assert(sizeof(Node) == 64);
   struct NodeHash {
     using is_transparent = void;
     size_t operator()(const Step& step) const { return step.path; }

@@ -205,7 +205,7 @@ absl::StatusOr<std::optional<GetResult>> QueueCore::Get(const GetParams& params,
     get->prefetch_count = 1;
     get->wait_id = params.wait_id;
     get->holder = params.holder;
-    get->max_bytes = params.max_bytes;
+    get->max_bytes = std::max(params.max_bytes, params.max_first_bytes);
     dispatcher_.Add(get.get());
     waiting_gets_.emplace(params.wait_id, std::move(get));
     return std::nullopt;
@@ -215,12 +215,13 @@ absl::StatusOr<std::optional<GetResult>> QueueCore::Get(const GetParams& params,
   HolderIndex holder = 0;
   while (!ready_.empty() && result.deliveries.size() < params.max_messages) {
     const size_t bytes = EncodedDeliveryBytes(*ready_.Head().message);
-    if (bytes > room) {
-      if (result.deliveries.empty()) result.required_bytes = bytes;
+    const bool first = result.deliveries.empty();
+    if (bytes > (first ? std::max(room, params.max_first_bytes) : room)) {
+      if (first) result.required_bytes = bytes;
       break;
     }
-    room -= bytes;
-    if (result.deliveries.empty()) holder = holders_.Use(params.holder);
+    room -= std::min(bytes, room);
+    if (first) holder = holders_.Use(params.holder);
     result.deliveries.push_back(
         TakeHead(holder, /*consumer_id=*/0, absl::InfiniteFuture()));
   }

@@ -1,6 +1,7 @@
 #ifndef KELPMQ_SERVICE_RPC_BARRIER_H_
 #define KELPMQ_SERVICE_RPC_BARRIER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <vector>

@@ -379,7 +379,6 @@ void DeliveryStream::Get(const v1::StreamGet& get) {
   params.holder = shared_from_this();
   params.max_messages = reserved;
   params.max_bytes = max_response_bytes_ - kResponseOverheadBytes;
-  params.max_first_bytes = params.max_bytes;
   context_->engine->Get(
       std::move(params),
       [self = shared_from_this(), ticket = *ticket, request_id, reserved,

@@ -206,7 +206,17 @@ DeliveryTags::Taken DeliveryTags::Take(const TagSelection& selection) {
   // neither settled before nor failed twice.
   std::vector<TagSpan> spans;
   spans.reserve(selection.tags.size() + selection.ranges.size());
-  for (uint64_t tag : selection.tags) spans.push_back({tag, tag});
+  bool names_zero = false;
+  for (uint64_t tag : selection.tags) {
+    if (tag == 0) {
+      names_zero = true;
+    } else {
+      spans.push_back({tag, tag});
+    }
+  }
+  if (names_zero) {
+    taken.failures.push_back({{0, 0}, TagFailureReason::kInvalid});
+  }
   for (const TagSpan& range : selection.ranges) {
     if (range.first == 0 || range.first > range.last) {
       taken.failures.push_back({range, TagFailureReason::kInvalid});
@@ -219,7 +229,7 @@ DeliveryTags::Taken DeliveryTags::Take(const TagSelection& selection) {
   });
   for (size_t i = 0; i < spans.size();) {
     TagSpan merged = spans[i++];
-    while (i < spans.size() && spans[i].first <= merged.last) {
+    while (i < spans.size() && spans[i].first - 1 <= merged.last) {
       merged.last = std::max(merged.last, spans[i++].last);
     }
     TakeSpan(merged, &taken);

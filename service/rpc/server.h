@@ -19,8 +19,8 @@
 
 namespace kelpmq::service {
 
-// max(1, cores / 2): gRPC spends about as much on the other side of the
-// machine, and one poller too many costs more than one too few.
+// max(1, cores / 2): all pollers share one epoll set, so one too many costs
+// more than it brings.
 int DefaultIoThreads();
 
 struct ServerOptions {

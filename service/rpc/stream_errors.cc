@@ -16,10 +16,6 @@ absl::Status VhostGoneError(absl::string_view vhost) {
                    {{"vhost", vhost}});
 }
 
-absl::Status SessionEndedError() {
-  return MakeError(Reason::kSessionEnded, "the session has ended");
-}
-
 v1::Draining DrainingNotice(absl::Time deadline) {
   v1::Draining notice;
   *notice.mutable_deadline() = FromTime(deadline);

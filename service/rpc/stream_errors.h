@@ -14,8 +14,6 @@ namespace kelpmq::service {
 absl::Status ServerDrainingError();
 // NOT_FOUND, VHOST_NOT_FOUND: the stream's vhost was deleted.
 absl::Status VhostGoneError(absl::string_view vhost);
-// ABORTED, SESSION_ENDED.
-absl::Status SessionEndedError();
 
 v1::Draining DrainingNotice(absl::Time deadline);
 

@@ -80,7 +80,7 @@ class Producer:
         reader = asyncio.create_task(read())
         break_off_after = self._rng.choice([15, 30, 10**9])
         sequence = 0
-        while time.monotonic() < deadline and sequence < break_off_after:
+        while time.monotonic() < deadline:
             async with room:
                 await room.wait_for(lambda: len(waiting) < MAX_UNCONFIRMED)
             sequence += 1
@@ -88,6 +88,8 @@ class Producer:
             await call.write(pb.PublishStreamRequest(exchange="stress", items=[
                 pb.PublishItem(routing_key=key, message={"body": body.encode()})
                 for key, body in waiting[sequence]]))
+            if sequence == break_off_after:
+                break  # At once, so that its confirm is not there yet.
             await asyncio.sleep(self._rng.random() * 2 * PAUSE_SECONDS)
         if sequence < break_off_after:
             await call.done_writing()

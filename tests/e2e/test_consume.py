@@ -1,4 +1,4 @@
-"""Consume streams: an AMQP channel each."""
+"""Consume streams: starting, ending, gets, cancelling, temporary queues, limits."""
 import time
 
 import grpc
@@ -11,27 +11,6 @@ from kelpmq.v1 import topology_pb2, types_pb2
 NOT_FOUND, FAILED = grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 OK = (grpc.StatusCode.OK, "")
-REQUEUE, DISCARD = pb.SETTLE_ACTION_REQUEUE, pb.SETTLE_ACTION_DISCARD
-
-
-@pytest.fixture
-def stream(client):
-    stream = wire.ConsumeStream.open(client)
-    yield stream
-    stream.call.cancel()
-
-
-@pytest.fixture
-def another(client):
-    stream = wire.ConsumeStream.open(client)
-    yield stream
-    stream.call.cancel()
-
-
-def filled(client, bodies="abcde"):
-    name = client.declare()
-    client.publish(name, *bodies)
-    return name
 
 
 def delete(client, name):
@@ -57,7 +36,7 @@ def test_defaults_are_prefetch_100_and_a_tag_by_the_server(client, stream):
 
 
 def test_the_first_message_may_be_any_request(client):
-    name = filled(client)
+    name = client.filled()
     stream = wire.ConsumeStream.two_way(
         client.messaging.Consume, pb.ConsumeRequest(start=pb.ConsumerSpec(queue=name)))
     assert wire.bodies(stream.deliveries(5)) == list("abcde")
@@ -122,7 +101,7 @@ def test_CONS_04_exclusive_consumers_are_alone(client, stream, another):
 
 
 def test_half_close_applies_settles_and_requeues_the_rest(client, stream):
-    name = filled(client)
+    name = client.filled()
     stream.start(name)
     stream.deliveries(5)
     stream.ask(settle=pb.Settle(action=pb.SETTLE_ACTION_ACK, delivery_tags=[2, 4]))
@@ -135,7 +114,7 @@ def test_half_close_applies_settles_and_requeues_the_rest(client, stream):
 
 
 def test_CONS_08_a_broken_stream_requeues_in_place(client, stream):
-    name = filled(client)
+    name = client.filled()
     stream.start(name, prefetch_count=3)
     stream.deliveries(3)
     stream.break_off()
@@ -149,7 +128,7 @@ def test_CONS_08_a_broken_stream_requeues_in_place(client, stream):
 
 
 def test_CONS_08_a_lost_connection_requeues(client, broker):
-    name = filled(client)
+    name = client.filled()
     lost = wire.Client(broker.address)
     stream = wire.ConsumeStream.open(lost)
     stream.start(name)
@@ -162,7 +141,7 @@ def test_CONS_08_a_lost_connection_requeues(client, broker):
 
 
 def test_CHAN_01_errors_leave_the_stream_and_earlier_effects_alone(client, stream):
-    name = filled(client)
+    name = client.filled()
     stream.start(name, consumer_id=1, prefetch_count=2)
     stream.deliveries(2)
     assert stream.settle(delivery_tags=[99]).failures
@@ -172,7 +151,7 @@ def test_CHAN_01_errors_leave_the_stream_and_earlier_effects_alone(client, strea
 
 
 def test_ping_is_a_barrier(client, stream):
-    name = filled(client)
+    name = client.filled()
     stream.start(name, prefetch_count=0)
     for tag in (1, 2, 3, 4, 5):
         stream.ask(settle=pb.Settle(action=pb.SETTLE_ACTION_ACK, delivery_tags=[tag]))
@@ -182,7 +161,7 @@ def test_ping_is_a_barrier(client, stream):
 
 
 def test_GET_04_tags_run_on_over_consumers_and_gets(client, stream):
-    name, other = filled(client, "abc"), filled(client, "xy")
+    name, other = client.filled("abc"), client.filled("xy")
     stream.start(name, consumer_id=1, prefetch_count=1)
     [first] = stream.deliveries(1)
     got = stream.get(other, auto_ack=True)
@@ -194,7 +173,7 @@ def test_GET_04_tags_run_on_over_consumers_and_gets(client, stream):
 
 
 def test_GET_05_get_ignores_prefetch(client, stream):
-    name = filled(client)
+    name = client.filled()
     stream.ask(flow=pb.SetFlow(whole_stream=True, prefetch_count=1))
     stream.start(name, prefetch_count=1)
     stream.deliveries(1)
@@ -204,268 +183,6 @@ def test_GET_05_get_ignores_prefetch(client, stream):
 def test_a_get_on_an_empty_queue_answers(client, stream):
     got = stream.get(client.declare())
     assert not got.deliveries and not got.HasField("error")
-
-
-# Settling.
-
-
-@pytest.mark.parametrize("which, settled", [
-    ({"delivery_tags": [2, 4]}, [2, 4]),
-    ({"ranges": [types_pb2.TagRange(first=2, last=4)]}, [2, 3, 4]),
-    ({"up_to": 3}, [1, 2, 3]),
-    ({"all": True}, [1, 2, 3, 4, 5]),
-    ({"up_to": 2, "delivery_tags": [5]}, [1, 2, 5]),
-])
-def test_ACK_01_tags_may_be_given_in_every_way(client, stream, which, settled):
-    name = filled(client)
-    stream.start(name)
-    stream.deliveries(5)
-    answer = stream.settle(**which)
-    assert (answer.settled_count, answer.already_settled_count) == (len(settled), 0)
-    assert client.queue(name).messages_unacked == 5 - len(settled)
-
-
-def test_ACK_02_all_with_nothing_unsettled_is_ok(stream):
-    answer = stream.settle(all=True)
-    assert (answer.settled_count, answer.already_settled_count, len(answer.failures)) == (0, 0, 0)
-
-
-def test_TAG_01_bad_tags_fail_alone(client, stream):
-    name = filled(client)
-    stream.start(name)
-    stream.deliveries(5)
-    answer = stream.settle(delivery_tags=[1, 6, 9])
-    assert answer.settled_count == 1
-    assert sorted((f.tags.first, f.tags.last, f.reason) for f in answer.failures) == [
-        (6, 6, pb.SETTLE_FAILURE_REASON_UNKNOWN_TAG), (9, 9, pb.SETTLE_FAILURE_REASON_UNKNOWN_TAG)]
-    assert stream.settle(delivery_tags=[1]).already_settled_count == 1
-
-
-def test_TAG_02_up_to_above_the_highest_settles_nothing(client, stream):
-    name = filled(client)
-    stream.start(name)
-    stream.deliveries(5)
-    answer = stream.settle(up_to=6)
-    assert answer.settled_count == 0
-    assert answer.failures[0].reason == pb.SETTLE_FAILURE_REASON_UNKNOWN_TAG
-
-
-@pytest.mark.parametrize("request_fields", [
-    {"action": pb.SETTLE_ACTION_UNSPECIFIED, "all": True},
-    {"action": pb.SETTLE_ACTION_ACK},
-    {"action": pb.SETTLE_ACTION_ACK, "delivery_tags": [0]},
-    {"action": pb.SETTLE_ACTION_ACK, "ranges": [types_pb2.TagRange(first=3, last=2)]},
-])
-def test_invalid_settles_are_failures_and_the_stream_lives(client, stream, request_fields):
-    answer = stream.settle(**request_fields)
-    assert [f.reason for f in answer.failures] == [pb.SETTLE_FAILURE_REASON_INVALID]
-    stream.ping()
-
-
-def test_failures_are_reported_without_a_request_id(stream):
-    stream.ask(settle=pb.Settle(action=pb.SETTLE_ACTION_ACK, delivery_tags=[5]))
-    settled = stream.event("settled")
-    assert settled.request_id == 0 and settled.failures
-
-
-def test_NACK_05_a_lone_consumer_gets_a_requeued_message_back(client, stream):
-    name = filled(client, "a")
-    stream.start(name)
-    [first] = stream.deliveries(1)
-    assert (first.redelivered, first.delivery_count) == (False, 0)
-    stream.settle(REQUEUE, delivery_tags=[1])
-    [second] = stream.deliveries(1)
-    assert (second.delivery_tag, second.redelivered, second.delivery_count) == (2, True, 1)
-
-
-def test_NACK_02_requeue_of_many_keeps_their_order(client, stream):
-    name = filled(client)
-    got = stream.get(name, max_messages=4)
-    assert len(got.deliveries) == 4
-    stream.settle(REQUEUE, up_to=3)
-    assert wire.bodies(client.get(name, max_messages=9).deliveries) == ["a", "b", "c", "e"]
-
-
-def test_NACK_03_discard_drops(client, stream):
-    name = filled(client, "ab")
-    stream.start(name)
-    stream.deliveries(2)
-    stream.settle(DISCARD, delivery_tags=[1])
-    stream.settle(REQUEUE, delivery_tags=[2])
-    assert wire.bodies(stream.deliveries(1)) == ["b"]
-
-
-def test_NACK_06_order_is_restored_over_streams(client, stream, another):
-    name = filled(client)
-    for owner in (stream, another, stream, another):
-        owner.get(name)
-    another.settle(REQUEUE, all=True)
-    stream.settle(REQUEUE, all=True)
-    assert wire.bodies(client.get(name, max_messages=9).deliveries) == list("abcde")
-
-
-def test_RECOVER_01_requeue_all_returns_everything(client, stream):
-    name = filled(client)
-    stream.get(name, max_messages=3)
-    assert stream.settle(REQUEUE, all=True).settled_count == 3
-    again = client.get(name, max_messages=9).deliveries
-    assert [(d.message.body.decode(), d.redelivered) for d in again] == [
-        ("a", True), ("b", True), ("c", True), ("d", False), ("e", False)]
-
-
-def test_a_unary_ack_settles_a_delivery_of_a_stream(client, stream):
-    name = filled(client)
-    lease = stream.start(name, prefetch_count=2).lease_id
-    stream.deliveries(2)
-    client.messaging.Ack(pb.AckRequest(lease_id=lease, delivery_tags=[1]))
-    assert wire.bodies(stream.deliveries(1)) == ["c"], "its place in the window is free"
-    client.messaging.Nack(pb.NackRequest(lease_id=lease, delivery_tags=[2]))
-    [back] = stream.deliveries(1)
-    assert (back.message.body, back.redelivered) == (b"b", True)
-
-
-def test_a_late_ack_of_an_ended_stream_is_lease_expired(client, stream):
-    name = filled(client)
-    lease = stream.start(name).lease_id
-    stream.deliveries(5)
-    stream.half_close()
-    assert stream.end() == OK
-    with wire.fails(FAILED, "LEASE_EXPIRED"):
-        client.messaging.Ack(pb.AckRequest(lease_id=lease, delivery_tags=[1]))
-
-
-def test_a_delivery_timeout_takes_one_delivery_back(client, stream):
-    name = filled(client, "ab")
-    stream.start(name, prefetch_count=1, delivery_timeout=wire.seconds(1))
-    stream.deliveries(1)
-    lost = stream.event("lost")
-    assert lost.reason == pb.LOST_REASON_DELIVERY_TIMEOUT
-    assert [(t.first, t.last) for t in lost.tags] == [(1, 1)]
-    [again] = stream.deliveries(1)
-    assert (again.message.body, again.redelivered) == (b"a", True)
-    answer = stream.settle(delivery_tags=[1])
-    assert [f.reason for f in answer.failures] == [pb.SETTLE_FAILURE_REASON_LOST]
-
-
-# Windows.
-
-
-def test_QOS_01_prefetch_limits_each_consumer(client, stream):
-    one, two = filled(client), filled(client, "xyz")
-    stream.start(one, consumer_id=1, prefetch_count=2)
-    stream.start(two, consumer_id=2, prefetch_count=1)
-    assert sorted(wire.bodies(stream.deliveries(3))) == ["a", "b", "x"]
-    assert not stream.waiting()
-    stream.settle(delivery_tags=[1])
-    assert len(stream.deliveries(1)) == 1
-
-
-def test_QOS_04_the_window_of_the_stream_is_shared(client):
-    stream = wire.ConsumeStream.open(client, prefetch_count=3)
-    one, two = filled(client), filled(client, "vwxyz")
-    stream.start(one, consumer_id=1, prefetch_count=0)
-    stream.start(two, consumer_id=2, prefetch_count=0)
-    stream.deliveries(3)
-    assert not stream.waiting()
-    assert (client.queue(one).messages_unacked + client.queue(two).messages_unacked) == 3
-    stream.settle(all=True)
-    assert len(stream.deliveries(3)) == 3
-    stream.call.cancel()
-
-
-def test_QOS_05_the_window_of_the_stream_changes_at_once(client, stream):
-    name = filled(client, "abcdefgh")
-    stream.ask(flow=pb.SetFlow(whole_stream=True, prefetch_count=1))
-    stream.start(name, prefetch_count=0)
-    assert wire.bodies(stream.deliveries(1)) == ["a"]
-    stream.ask(flow=pb.SetFlow(whole_stream=True, prefetch_count=4))
-    assert wire.bodies(stream.deliveries(3)) == ["b", "c", "d"]
-    stream.ask(flow=pb.SetFlow(whole_stream=True, prefetch_count=2))
-    stream.settle(delivery_tags=[1, 2])
-    assert not stream.waiting(), "lowering takes nothing back and holds until below"
-    stream.settle(delivery_tags=[3])
-    assert wire.bodies(stream.deliveries(1)) == ["e"]
-
-
-def test_QOS_06_both_windows_hold(client, stream):
-    stream.ask(flow=pb.SetFlow(whole_stream=True, prefetch_count=3))
-    one, two = filled(client), filled(client)
-    stream.start(one, consumer_id=1, prefetch_count=2)
-    stream.start(two, consumer_id=2, prefetch_count=2)
-    deliveries = stream.deliveries(3)
-    assert not stream.waiting()
-    assert sorted(d.consumer_id for d in deliveries) == [1, 1, 2]
-
-
-def test_QOS_07_zero_is_no_limit(client, stream):
-    name = client.declare()
-    client.messaging.PublishBatch(pb.PublishBatchRequest(
-        routing_key=name, items=[pb.PublishItem()] * 1000))
-    assert stream.start(name, prefetch_count=0).prefetch_count == 0
-    stream.deliveries(1000)
-
-
-def test_flow_changes_a_running_consumer(client, stream):
-    name = filled(client)
-    stream.start(name, consumer_id=9, prefetch_count=1)
-    stream.deliveries(1)
-    stream.ask(flow=pb.SetFlow(consumer_id=9, prefetch_count=3))
-    assert wire.bodies(stream.deliveries(2)) == ["b", "c"]
-
-
-def test_a_paused_consumer_gets_nothing_until_it_goes_on(client, stream):
-    name = client.declare()
-    stream.start(name, consumer_id=9)
-    stream.ask(flow=pb.SetFlow(consumer_id=9, paused=True))
-    stream.ping()
-    client.publish(name, "a")
-    assert not stream.waiting() and client.ready(name) == 1
-    stream.ask(flow=pb.SetFlow(consumer_id=9, paused=False))
-    assert wire.bodies(stream.deliveries(1)) == ["a"]
-
-
-def test_prefetch_bytes_limits_the_bytes_out(client, stream):
-    name = client.declare()
-    client.publish(name, *[b"x" * 1000] * 5, b"y" * 5000)
-    stream.start(name, prefetch_count=0, prefetch_bytes=2500)
-    stream.deliveries(2)
-    assert not stream.waiting()
-    stream.settle(all=True)
-    stream.deliveries(2)
-    stream.settle(all=True)
-    stream.deliveries(1)
-    stream.settle(all=True)
-    assert len(stream.deliveries(1)[0].message.body) == 5000, "a large one goes out alone"
-
-
-def test_manual_credit_delivers_what_was_granted(client, stream):
-    name = filled(client)
-    stream.start(name, consumer_id=1, manual_credit=True)
-    assert not stream.waiting()
-    stream.ask(credit=pb.GrantCredit(consumer_id=1, messages=2))
-    assert wire.bodies(stream.deliveries(2)) == ["a", "b"]
-    stream.settle(all=True)
-    assert not stream.waiting(), "settling grants nothing"
-    stream.ask(credit=pb.GrantCredit(consumer_id=1, messages=1))
-    assert wire.bodies(stream.deliveries(1)) == ["c"]
-
-
-def test_drain_gives_up_the_credit_that_is_left(client, stream):
-    name = filled(client, "ab")
-    stream.start(name, consumer_id=1, manual_credit=True)
-    stream.ask(credit=pb.GrantCredit(consumer_id=1, messages=10, drain=True))
-    assert wire.bodies(stream.deliveries(2)) == ["a", "b"]
-    drained = stream.event("credit_drained")
-    assert (drained.consumer_id, drained.unused_credit) == (1, 8)
-    client.publish(name, "c")
-    assert not stream.waiting()
-
-
-def test_requests_for_consumers_that_are_not_there_are_ignored(stream):
-    stream.ask(cancel=pb.CancelConsumer(consumer_id=5))
-    stream.ask(credit=pb.GrantCredit(consumer_id=5, messages=1))
-    stream.ask(flow=pb.SetFlow(consumer_id=5, prefetch_count=1))
-    stream.ping()
 
 
 # Several consumers, cancelling.
@@ -484,7 +201,7 @@ def test_CONS_06_consumers_are_served_in_turn(client, stream, another):
 
 
 def test_CONS_07_a_cancelled_consumer_keeps_its_deliveries(client, stream):
-    name = filled(client)
+    name = client.filled()
     stream.start(name, consumer_id=1, consumer_tag="t", prefetch_count=2)
     stream.deliveries(2)
     stream.ask(cancel=pb.CancelConsumer(consumer_id=1))
@@ -497,7 +214,7 @@ def test_CONS_07_a_cancelled_consumer_keeps_its_deliveries(client, stream):
 
 
 def test_CANCEL_01_a_deleted_queue_cancels_its_consumers(client, stream):
-    name, other = filled(client), filled(client, "z")
+    name, other = client.filled(), client.filled("z")
     stream.start(name, consumer_id=1, prefetch_count=3)
     stream.deliveries(3)
     delete(client, name)
@@ -512,7 +229,7 @@ def test_CANCEL_01_a_deleted_queue_cancels_its_consumers(client, stream):
 
 
 def test_ACK_03_settling_a_delivery_of_a_deleted_queue_is_lost(client, stream):
-    name = filled(client)
+    name = client.filled()
     stream.get(name)
     delete(client, name)
     answer = stream.settle(delivery_tags=[1])
@@ -561,7 +278,7 @@ def test_a_temporary_queue_with_a_bad_binding_is_refused(client, stream):
 
 
 def test_CONS_05_auto_ack_settles_on_sending(client, stream):
-    name = filled(client)
+    name = client.filled()
     stream.start(name, auto_ack=True, prefetch_count=1)
     stream.deliveries(5)
     wire.until(lambda: client.queue(name).messages_unacked == 0, "all are settled")
@@ -569,7 +286,7 @@ def test_CONS_05_auto_ack_settles_on_sending(client, stream):
 
 
 def test_max_batch_messages_cuts_responses(client):
-    name = filled(client, "abcdefgh")
+    name = client.filled("abcdefgh")
     stream = wire.ConsumeStream.open(client, max_batch_messages=3)
     stream.start(name)
     sizes = []

@@ -15,9 +15,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT
 @pytest.fixture
 def filled(client):
     """A queue with the messages a, b, c, d, e."""
-    name = client.declare()
-    client.publish(name, *"abcde")
-    return name
+    return client.filled()
 
 
 def ack(client, got, **which):

@@ -101,6 +101,12 @@ class Client:
             self.messaging.Publish(pb.PublishRequest(
                 routing_key=queue_name, message=message(body), mandatory=True), timeout=PATIENCE)
 
+    def filled(self, bodies="abcde") -> str:
+        """A new queue with these messages in it."""
+        name = self.declare()
+        self.publish(name, *bodies)
+        return name
+
     def get(self, queue_name: str, wait: float = 0, **fields) -> pb.GetResponse:
         return self.messaging.Get(pb.GetRequest(
             queue=queue_name, wait=seconds(wait), **fields), timeout=PATIENCE + wait)

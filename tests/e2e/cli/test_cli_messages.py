@@ -180,6 +180,15 @@ def test_consume_ends_cleanly_on_a_signal(kelpmq, queue, signal_number):
     assert (state["messages_ready"], state["messages_unacked"], state["consumer_count"]) == (0, 0, 0)
 
 
+def test_consume_ends_when_its_reader_does(kelpmq, queue):
+    kelpmq("publish", "--routing-key", queue, "one")
+    process = kelpmq.start("consume", queue)
+    assert process.stdout.readline() == "one\n"
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert kelpmq.queue_state(queue)["consumer_count"] == 0
+
+
 def test_consume_with_temporary_queue(kelpmq):
     before = len(kelpmq("list", "queues", "--json").json)
     process = kelpmq.start("consume", "--bind", "amq.topic:tmp.*", "--bind", "amq.direct:tmp", "--count", "2", "--tag",

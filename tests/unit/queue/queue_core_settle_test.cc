@@ -47,6 +47,18 @@ TEST_F(CoreTest, GetLeavesAFirstMessageThatDoesNotFitAlone) {
   EXPECT_EQ(Get(MakeSink()).deliveries[0].delivery_count, 0u);
 }
 
+TEST_F(CoreTest, GetTakesALargerFirstMessageAlone) {
+  Publish({"1", "2"});
+  const size_t each = EncodedDeliveryBytes(*PlainMessage("", "q", "1"));
+  const auto result = TryGet(MakeSink(), [each](GetParams& params) {
+    params.max_messages = 10;
+    params.max_bytes = each - 1;
+    params.max_first_bytes = each;
+  });
+  EXPECT_THAT(Bodies(**result), ElementsAre("1"));
+  EXPECT_EQ((*result)->required_bytes, 0u);
+}
+
 TEST_F(CoreTest, GetLetsGoOnWhomTheOldHeadDidNotFit) {
   auto sink = MakeSink();
   Consume(sink, [](ConsumeParams& params) { params.prefetch_bytes = 50; });

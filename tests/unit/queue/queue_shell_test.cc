@@ -250,6 +250,8 @@ TEST_F(QueueTest, LIMIT_05_TheTimerEndsDeliveries) {
   EXPECT_THAT(sink->bodies(), ElementsAre("1", "1"));
   Pass(absl::Seconds(1));
   EXPECT_THAT(sink->lost(), SizeIs(2));
+  // The sink remembers the queue, and the queue its consumer's sink.
+  queue->Release(sink, [](uint64_t) {});
 }
 
 TEST_F(QueueTest, GetAnswersWithTheQueue) {

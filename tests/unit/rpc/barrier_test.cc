@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <vector>
@@ -87,7 +88,9 @@ TEST(Barrier, AgreesWithANaiveCountOverRandomOrders) {
       size_t due = 0;
       for (const auto& [ping, tickets] : waiting) due += tickets.empty();
       ASSERT_EQ(answered.size(), due);
-      if (waiting.empty()) ASSERT_EQ(barrier.empty(), open.empty());
+      if (waiting.empty()) {
+        ASSERT_EQ(barrier.empty(), open.empty());
+      }
     }
   }
 }

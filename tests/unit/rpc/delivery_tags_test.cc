@@ -447,7 +447,9 @@ TEST_P(DeliveryTagsModelTest, AgreesWithANaiveMapOfStates) {
     if (Chance(5)) CheckLose();
     if (Chance(30)) tags_.TakeIdleQueues();
     if (HasFatalFailure()) return;
-    if (step % 50 == 0) ASSERT_EQ(tags_.out_count(), naive_.out_count());
+    if (step % 50 == 0) {
+      ASSERT_EQ(tags_.out_count(), naive_.out_count());
+    }
   }
   EXPECT_EQ(tags_.out_count(), naive_.out_count());
 }

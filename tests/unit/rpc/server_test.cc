@@ -12,6 +12,7 @@
 #include "kelpmq/v1/messaging.pb.h"
 #include "service/base/error.h"
 #include "service/rpc/codec.h"
+#include "tests/testing/freezing_proxy.h"
 #include "tests/unit/rpc/rpc_fixture.h"
 
 namespace kelpmq::service::testing {
@@ -172,6 +173,32 @@ TEST_F(ServerTest, StopUnderLoadLosesNoHandler) {
   server_->Stop(absl::Milliseconds(50));
   EXPECT_TRUE(probe_->done.HasBeenNotified());
   for (std::thread& client : clients) client.join();
+}
+
+TEST_F(ServerTest, PeerThatFallsSilentIsGivenUp) {
+  options_.keepalive_time = absl::Milliseconds(200);
+  options_.keepalive_timeout = absl::Milliseconds(200);
+  StartServer();
+  FreezingProxy proxy(server_->addresses()[0]);
+  GenericClientCall call(NewChannel(proxy.address()), kStream);
+  ASSERT_TRUE(call.Start());
+  ASSERT_TRUE(WaitFor(&probe_->started));
+  proxy.Freeze();
+  ASSERT_TRUE(WaitFor(&probe_->done));
+  EXPECT_TRUE(probe_->cancelled);
+  call.Cancel();
+}
+
+TEST_F(ServerTest, CompressedRequestIsRead) {
+  StartServer();
+  GenericClientCall call(channel_, kUnary);
+  call.context().set_compression_algorithm(GRPC_COMPRESS_GZIP);
+  const std::string request(100'000, 'x');
+  ASSERT_TRUE(call.Start());
+  ASSERT_TRUE(call.Write(request));
+  std::string response;
+  ASSERT_TRUE(call.Read(&response));
+  EXPECT_EQ(response, request);
 }
 
 TEST_F(ServerTest, PortInUseIsAnErrorThatNamesIt) {
