@@ -78,25 +78,38 @@ class WatchHandler : public CallHandler,
 
   void Drain(absl::Time deadline) override { Update(); }
   void EndForDrain() override {
-    call_->Finish(
-        MakeError(Reason::kServerDraining, "the server is shutting down"));
+    {
+      MutexLock lock(&mu_);
+      ending_ = true;
+    }
+    Update();
   }
   void EndVhost(absl::string_view vhost) override {}
 
  private:
-  // Writes the status if it is news and no write is under way.
+  // Writes the status if it is news and no write is under way. The end waits
+  // until the last news is out: NOT_SERVING is what a watcher watches for.
   void Update() {
     wire::HealthCheckResponse response;
+    bool end;
     {
       MutexLock lock(&mu_);
       if (!started_ || writing_) return;
       const ServingStatus status = health_->StatusOf(service_);
-      if (status == told_) return;
-      told_ = status;
-      writing_ = true;
-      response.set_status(status);
+      end = status == told_;
+      if (end && !ending_) return;
+      if (!end) {
+        told_ = status;
+        writing_ = true;
+        response.set_status(status);
+      }
     }
-    call_->Write(Serialize(response));
+    if (end) {
+      call_->Finish(
+          MakeError(Reason::kServerDraining, "the server is shutting down"));
+    } else {
+      call_->Write(Serialize(response));
+    }
   }
 
   const std::shared_ptr<const Health> health_;
@@ -105,6 +118,7 @@ class WatchHandler : public CallHandler,
   std::string service_ ABSL_GUARDED_BY(mu_);
   bool started_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool ending_ ABSL_GUARDED_BY(mu_) = false;
   ServingStatus told_ ABSL_GUARDED_BY(mu_) =
       wire::HealthCheckResponse::UNKNOWN;  // nothing yet
 };
