@@ -240,8 +240,9 @@ class TopicTrie::Matcher {
         const uint64_t next = NextPath(path, kHash);
         WalkHash(*Child(*node, next, kHash), next, i, below_hash);
       }
-      if (!node->tail.empty() && TailFits(*node, i))
+      if (!node->tail.empty() && TailFits(*node, i)) {
         routes_->AddAll(node->tail);
+      }
       if (i == words_.size()) {
         if (!node->leaf.empty()) routes_->AddAll(node->leaf);
         return;
@@ -260,28 +261,21 @@ class TopicTrie::Matcher {
 
   // `node` is a `#`, reached with the words from `i` on left: it may take any
   // number of them. Its children are literal words (PatternWords).
+  //
+  // Only below another `#` is it reached more than once. That one hands out
+  // its places in rising order, so the first time leaves the most words, and
+  // has tried already what any later time could.
   void WalkHash(const Node& node, uint64_t path, size_t i, bool below_hash) {
+    if (below_hash && !tried_.insert(node.id).second) return;
     const size_t count = words_.size();
-    size_t end = count;  // the places from here on have been tried
-    bool is_first = true;
-    if (below_hash) {
-      const auto [it, is_new] = hashes_.try_emplace(node.id, i);
-      is_first = is_new;
-      if (!is_new) {
-        if (it->second <= i) return;
-        end = it->second;
-        it->second = i;
-      }
-    }
-    if (is_first && !node.leaf.empty()) routes_->AddAll(node.leaf);
+    if (!node.leaf.empty()) routes_->AddAll(node.leaf);
     // The tail has no `#`: it takes the last words, if that many are left.
     if (!node.tail.empty() && i + node.tail_size <= count &&
-        (is_first || end + node.tail_size > count) &&
         WordsFit(node, 0, count - node.tail_size, node.tail_size)) {
       routes_->AddAll(node.tail);
     }
     if (node.words == 0) return;
-    for (; i < end; ++i) {
+    for (; i < count; ++i) {
       const WordId word = words_[i];
       if (word == kUnknownWord) continue;
       const uint64_t next = NextPath(path, word);
@@ -319,9 +313,7 @@ class TopicTrie::Matcher {
   const TopicTrie& trie_;
   RouteList* const routes_;
   absl::InlinedVector<WordId, kTypicalWords> words_;
-  // For `#` below another `#`: the first place in the key from which it has
-  // been tried.
-  absl::flat_hash_map<NodeId, size_t> hashes_;
+  absl::flat_hash_set<NodeId> tried_;  // `#` below another `#`
 };
 
 void TopicTrie::Match(absl::string_view key, RouteList* routes) const {
