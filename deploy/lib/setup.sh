@@ -9,7 +9,8 @@ KELPMQ_BUILD_PACKAGES=(
   protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libgrpc++-dev libabsl-dev
   libcli11-dev nlohmann-json3-dev libssl-dev libre2-dev libc-ares-dev zlib1g-dev)
 # ... and testing it besides.
-KELPMQ_TEST_PACKAGES=(libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv)
+KELPMQ_TEST_PACKAGES=(
+  libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv zsh fish)
 
 say() { printf '%s\n' "$*" >&2; }
 

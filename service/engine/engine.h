@@ -298,6 +298,16 @@ struct Page {
   std::string next;
 };
 
+// Hears of what becomes of owners' queues.
+// Thread-safety: implementations are thread-safe; no call may block.
+class OwnerListener {
+ public:
+  virtual ~OwnerListener() = default;
+  // An exclusive queue of `owner` is gone, whatever the cause.
+  virtual void ExclusiveQueueClosed(OwnerId owner, const std::string& queue,
+                                    CancelReason reason) = 0;
+};
+
 struct EndOwnerResult {
   std::vector<std::string> deleted_queues;
 };
@@ -370,6 +380,9 @@ class Engine {
   // OK or VHOST_NOT_FOUND.
   virtual absl::Status CheckVhost(absl::string_view name) const = 0;
 
+  // Who hears of owners' queues from now on. Before the first call that names
+  // an owner.
+  virtual void SetOwnerListener(std::weak_ptr<OwnerListener> listener) = 0;
   // Deletes the exclusive queues of an owner that has ended.
   virtual void EndOwner(std::string vhost, OwnerId owner,
                         Done<EndOwnerResult> done) = 0;

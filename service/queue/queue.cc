@@ -196,6 +196,17 @@ void Queue::Delete(bool if_unused, bool if_empty,
   });
 }
 
+void Queue::Abandon() {
+  Post([this] {
+    environment_.on_closed = nullptr;
+    QueueEffects unheard;
+    core_.Delete(/*if_unused=*/false, /*if_empty=*/false, &unheard)
+        .IgnoreError();  // without conditions it cannot fail
+    waiting_gets_.clear();
+    ArmTimer();
+  });
+}
+
 void Queue::Touch() {
   Post([this] {
     core_.Touch(Now());

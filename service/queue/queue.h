@@ -79,6 +79,10 @@ class Queue : public QueueHandle,
   // nullopt: it had closed already.
   void Delete(bool if_unused, bool if_empty,
               Done<std::optional<uint64_t>> done);
+  // The engine is going: lets go of messages, sinks and waiting gets, and tells
+  // nobody. A sink that holds deliveries owns the queue that owns the sink, so
+  // without this neither would ever be freed.
+  void Abandon();
   // A redeclare renews an expiring queue's lease (QEXP-03).
   void Touch();
   void ListConsumers(absl::AnyInvocable<void(std::vector<ConsumerInfo>)> done);

@@ -27,8 +27,10 @@ std::string IdPrefix(absl::string_view node_id) {
 std::shared_ptr<Sessions> Sessions::Create(Options options, Engine* engine,
                                            const Clock* clock,
                                            TimerQueue* timers) {
-  return std::shared_ptr<Sessions>(
+  std::shared_ptr<Sessions> sessions(
       new Sessions(std::move(options), engine, clock, timers));
+  engine->SetOwnerListener(sessions);
+  return sessions;
 }
 
 Sessions::Sessions(Options options, Engine* engine, const Clock* clock,
@@ -247,6 +249,21 @@ std::string Sessions::ClientNameOf(OwnerId owner) const {
   MutexLock lock(&mu_);
   auto it = by_owner_.find(owner);
   return it == by_owner_.end() ? "" : it->second->identity.info.client_name;
+}
+
+void Sessions::ExclusiveQueueClosed(OwnerId owner, const std::string& queue,
+                                    CancelReason reason) {
+  std::vector<std::shared_ptr<SessionUser>> watches;
+  {
+    MutexLock lock(&mu_);
+    auto it = by_owner_.find(owner);
+    if (it == by_owner_.end() || it->second->ending) return;
+    for (const auto& [number, user] : it->second->users) {
+      if (user.use != SessionUse::kWatch) continue;
+      if (auto watch = user.user.lock()) watches.push_back(std::move(watch));
+    }
+  }
+  for (const auto& watch : watches) watch->ExclusiveQueueClosed(queue, reason);
 }
 
 // ---- Listing ----

@@ -37,6 +37,10 @@ class SessionUser {
   virtual void EndForSession(absl::Status status, Released done) = 0;
   // Deliveries that are unsettled now.
   virtual uint64_t unacked_count() const { return 0; }
+  // An exclusive queue of the session, which lives on, is gone. Only a watch is
+  // told.
+  virtual void ExclusiveQueueClosed(const std::string& /*queue*/,
+                                    CancelReason /*reason*/) {}
 };
 
 // What a session is to those who act in its name.
@@ -64,7 +68,8 @@ inline constexpr size_t kSessionUseCount = 4;
 // those who wait for the end are told.
 //
 // Thread-safety: thread-safe; calls nothing that was handed in under its lock.
-class Sessions : public std::enable_shared_from_this<Sessions> {
+class Sessions : public OwnerListener,
+                 public std::enable_shared_from_this<Sessions> {
  private:
   struct Session;
   using SessionRef = std::shared_ptr<Session>;
@@ -86,11 +91,11 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
   };
 
   // Engine, clock and timers must outlive the sessions; a timer that is still
-  // due when they are gone does nothing.
+  // due when they are gone does nothing. Become the engine's owner listener.
   static std::shared_ptr<Sessions> Create(Options options, Engine* engine,
                                           const Clock* clock,
                                           TimerQueue* timers);
-  ~Sessions();
+  ~Sessions() override;
 
   struct OpenParams {
     std::string vhost;
@@ -137,6 +142,10 @@ class Sessions : public std::enable_shared_from_this<Sessions> {
 
   // The client name of the session that `owner` stands for; empty if none.
   std::string ClientNameOf(OwnerId owner) const;
+
+  // OwnerListener: tells the watches of a living session.
+  void ExclusiveQueueClosed(OwnerId owner, const std::string& queue,
+                            CancelReason reason) override;
 
   struct Ended {
     uint64_t requeued_count = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "service/base/error.h"
 #include "service/rpc/codec.h"
 #include "service/rpc/convert.h"
@@ -48,15 +49,24 @@ absl::Status WatchStream::Begin(const grpc::ByteBuffer& message) {
 
 void WatchStream::Send(const v1::WatchSessionResponse& response) {
   grpc::ByteBuffer message = Serialize(response);
+  bool full = false;
   {
     MutexLock lock(&mu_);
     if (over_) return;
     last_sent_ = clock_->Now();
-    if (writing_) {
+    full = outbox_.size() >= kMaxWaiting;
+    if (writing_ && !full) {
       outbox_.push_back(std::move(message));
       return;
     }
     writing_ = true;
+  }
+  if (full) {
+    call_->Finish(MakeError(
+        Reason::kLimitExceeded,
+        absl::StrCat("the client leaves ", kMaxWaiting, " notices unread"),
+        {{"limit", absl::StrCat(kMaxWaiting)}}));
+    return;
   }
   call_->Write(std::move(message));
 }
@@ -128,6 +138,15 @@ void WatchStream::OnHeartbeatTimer() {
 void WatchStream::EndForSession(absl::Status status, Released done) {
   call_->Finish(std::move(status));
   done(0);
+}
+
+void WatchStream::ExclusiveQueueClosed(const std::string& queue,
+                                       CancelReason reason) {
+  v1::WatchSessionResponse response;
+  response.mutable_queue_deleted()->set_queue(queue);
+  response.mutable_queue_deleted()->set_reason(
+      static_cast<v1::CancelReason>(reason));
+  Send(response);
 }
 
 void WatchStream::Drain(absl::Time deadline) {

@@ -3,8 +3,10 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
+#include <cstddef>
 #include <deque>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -32,6 +34,9 @@ class WatchStream : public CallHandler,
   static constexpr absl::Duration kDefaultHeartbeat = absl::Seconds(30);
   static constexpr absl::Duration kMinHeartbeat = absl::Seconds(1);
   static constexpr absl::Duration kMaxHeartbeat = absl::Minutes(10);
+  // Notices that wait for a client that does not read. One more ends the
+  // stream: no notice is dropped unseen.
+  static constexpr size_t kMaxWaiting = 10000;
 
   // Heartbeats go by `clock` and `timers`. All must outlive the stream.
   WatchStream(Sessions* sessions, StreamRegistry* streams, const Clock* clock,
@@ -47,6 +52,8 @@ class WatchStream : public CallHandler,
   void OnDone(bool cancelled) override;
 
   void EndForSession(absl::Status status, Released done) override;
+  void ExclusiveQueueClosed(const std::string& queue,
+                            CancelReason reason) override;
 
   void Drain(absl::Time deadline) override;
   void EndForDrain() override;
@@ -71,8 +78,7 @@ class WatchStream : public CallHandler,
   Sessions::Attachment attachment_;
 
   Mutex mu_;
-  // Bounded: beside the one drain notice, only heartbeats enter, and those
-  // only while nothing waits.
+  // At most kMaxWaiting. Heartbeats enter only while nothing waits.
   std::deque<grpc::ByteBuffer> outbox_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool over_ ABSL_GUARDED_BY(mu_) = false;

@@ -145,7 +145,6 @@ def test_an_unused_session_expires(client):
     client.close_session(watching)
 
 
-@pytest.mark.skip(reason="not built yet: WatchSession sends no queue_deleted")
 def test_a_watch_hears_of_an_expired_exclusive_queue(client, session):
     watching = watch(client, session)
     name = client.declare(exclusive=True, session_id=session,

@@ -35,7 +35,30 @@ MemoryEngine::MemoryEngine(const Clock* clock, TimerQueue* timers,
     : clock_(clock), timers_(timers), executor_(executor) {
   VhostEntry& entry = vhosts_[std::string(kDefaultVhost)];
   entry.info.name = std::string(kDefaultVhost);
-  entry.vhost = Vhost::Create(entry.info.name, clock_, timers_, executor_);
+  entry.vhost = MakeVhost(entry.info.name);
+}
+
+std::shared_ptr<Vhost> MemoryEngine::MakeVhost(const std::string& name) {
+  return Vhost::Create(
+      name, clock_, timers_, executor_,
+      [this](OwnerId owner, const std::string& queue, CancelReason reason) {
+        std::shared_ptr<OwnerListener> listener;
+        {
+          MutexLock lock(&mu_);
+          listener = owner_listener_.lock();
+        }
+        if (listener == nullptr) return;
+        listener->ExclusiveQueueClosed(owner, queue, reason);
+      });
+}
+
+MemoryEngine::~MemoryEngine() {
+  absl::btree_map<std::string, VhostEntry> vhosts;
+  {
+    MutexLock lock(&mu_);
+    vhosts.swap(vhosts_);
+  }
+  for (auto& [name, entry] : vhosts) entry.vhost->Abandon();
 }
 
 std::shared_ptr<Vhost> MemoryEngine::FindVhost(absl::string_view name) const {
@@ -244,8 +267,7 @@ void MemoryEngine::PutVhost(VhostInfo vhost, Done<bool> done) {
   absl::Status status = CheckVhostName(vhost.name);
   if (!status.ok()) return std::move(done)(std::move(status));
   // Made in vain if it is there: a lock must not be held while making it.
-  std::shared_ptr<Vhost> made =
-      Vhost::Create(vhost.name, clock_, timers_, executor_);
+  std::shared_ptr<Vhost> made = MakeVhost(vhost.name);
   bool created;
   {
     MutexLock lock(&mu_);
@@ -289,6 +311,11 @@ void MemoryEngine::ListVhosts(ListParams params, Done<Page<VhostInfo>> done) {
 
 absl::Status MemoryEngine::CheckVhost(absl::string_view name) const {
   return FindVhost(name) == nullptr ? NoSuchVhost(name) : absl::OkStatus();
+}
+
+void MemoryEngine::SetOwnerListener(std::weak_ptr<OwnerListener> listener) {
+  MutexLock lock(&mu_);
+  owner_listener_ = std::move(listener);
 }
 
 void MemoryEngine::EndOwner(std::string vhost, OwnerId owner,

@@ -24,6 +24,9 @@ class MemoryEngine : public Engine {
   // Starts with the vhost "/". What is passed in outlives the engine and every
   // queue handle it gave out.
   MemoryEngine(const Clock* clock, TimerQueue* timers, Executor* executor);
+  // Lets go of all messages and sinks without a word to them. No call may be
+  // under way.
+  ~MemoryEngine() override;
 
   std::string name() const override { return "memory"; }
 
@@ -63,6 +66,7 @@ class MemoryEngine : public Engine {
   void ListVhosts(ListParams params, Done<Page<VhostInfo>> done) override;
   absl::Status CheckVhost(absl::string_view name) const override;
 
+  void SetOwnerListener(std::weak_ptr<OwnerListener> listener) override;
   void EndOwner(std::string vhost, OwnerId owner,
                 Done<EndOwnerResult> done) override;
 
@@ -72,6 +76,7 @@ class MemoryEngine : public Engine {
     std::shared_ptr<Vhost> vhost;
   };
 
+  std::shared_ptr<Vhost> MakeVhost(const std::string& name);
   // Null if there is none.
   std::shared_ptr<Vhost> FindVhost(absl::string_view name) const;
 
@@ -81,6 +86,7 @@ class MemoryEngine : public Engine {
 
   mutable Mutex mu_;
   absl::btree_map<std::string, VhostEntry> vhosts_ ABSL_GUARDED_BY(mu_);
+  std::weak_ptr<OwnerListener> owner_listener_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kelpmq::service

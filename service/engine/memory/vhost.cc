@@ -40,17 +40,21 @@ absl::Status NoSuchVhost(absl::string_view name) {
                    {{"vhost", name}});
 }
 
-std::shared_ptr<Vhost> Vhost::Create(std::string name, const Clock* clock,
-                                     TimerQueue* timers, Executor* executor) {
-  return std::make_shared<Vhost>(std::move(name), clock, timers, executor);
+std::shared_ptr<Vhost> Vhost::Create(
+    std::string name, const Clock* clock, TimerQueue* timers,
+    Executor* executor, OnExclusiveQueueClosed on_exclusive_queue_closed) {
+  return std::make_shared<Vhost>(std::move(name), clock, timers, executor,
+                                 std::move(on_exclusive_queue_closed));
 }
 
 Vhost::Vhost(std::string name, const Clock* clock, TimerQueue* timers,
-             Executor* executor)
+             Executor* executor,
+             OnExclusiveQueueClosed on_exclusive_queue_closed)
     : name_(std::move(name)),
       clock_(clock),
       timers_(timers),
       executor_(executor),
+      on_exclusive_queue_closed_(std::move(on_exclusive_queue_closed)),
       router_(name_) {}
 
 // ---- The queue table ----
@@ -85,12 +89,12 @@ absl::StatusOr<bool> Vhost::AddQueue(std::shared_ptr<Queue> queue) {
   return true;
 }
 
-void Vhost::RemoveQueue(const QueueRef& queue) {
+bool Vhost::RemoveQueue(const QueueRef& queue) {
   MutexLock lock(&mu_);
   auto it = queues_.find(queue->name());
   // A namesake is another queue; one that lost the race for its name was never
   // entered.
-  if (it == queues_.end() || it->second != queue) return;
+  if (it == queues_.end() || it->second != queue) return false;
   auto owned = exclusive_queues_.find(it->second->owner());
   if (owned != exclusive_queues_.end()) {
     owned->second.erase(queue->name());
@@ -98,6 +102,7 @@ void Vhost::RemoveQueue(const QueueRef& queue) {
   }
   queues_.erase(it);
   router_.RemoveQueue(queue->name());
+  return true;
 }
 
 // ---- Messages ----
@@ -194,14 +199,21 @@ void Vhost::EndOwner(OwnerId owner, Done<EndOwnerResult> done) {
   }
 }
 
-void Vhost::Close(absl::AnyInvocable<void()> done) {
+std::vector<std::shared_ptr<Queue>> Vhost::CloseTables() {
+  MutexLock lock(&mu_);
+  closed_ = true;
   std::vector<std::shared_ptr<Queue>> queues;
-  {
-    MutexLock lock(&mu_);
-    closed_ = true;
-    queues.reserve(queues_.size());
-    for (const auto& [name, queue] : queues_) queues.push_back(queue);
-  }
+  queues.reserve(queues_.size());
+  for (const auto& [name, queue] : queues_) queues.push_back(queue);
+  return queues;
+}
+
+void Vhost::Abandon() {
+  for (const std::shared_ptr<Queue>& queue : CloseTables()) queue->Abandon();
+}
+
+void Vhost::Close(absl::AnyInvocable<void()> done) {
+  std::vector<std::shared_ptr<Queue>> queues = CloseTables();
   auto gather = Gather<std::monostate>::Create(
       queues.size(),
       // The tables are there until the last queue has left them.

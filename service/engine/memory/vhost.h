@@ -1,6 +1,7 @@
 #ifndef KELPMQ_SERVICE_ENGINE_MEMORY_VHOST_H_
 #define KELPMQ_SERVICE_ENGINE_MEMORY_VHOST_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,13 +36,19 @@ absl::Status NoSuchVhost(absl::string_view name);
 // completion is called under it, and publishing does not take it.
 class Vhost : public std::enable_shared_from_this<Vhost> {
  public:
+  // Told of each exclusive queue that closes, on the queue's strand and under
+  // no lock; any number of calls at a time.
+  using OnExclusiveQueueClosed =
+      std::function<void(OwnerId, const std::string& queue, CancelReason)>;
+
   // What is passed in outlives the vhost and its queues.
-  static std::shared_ptr<Vhost> Create(std::string name, const Clock* clock,
-                                       TimerQueue* timers, Executor* executor);
+  static std::shared_ptr<Vhost> Create(
+      std::string name, const Clock* clock, TimerQueue* timers,
+      Executor* executor, OnExclusiveQueueClosed on_exclusive_queue_closed);
 
   // Use Create.
   Vhost(std::string name, const Clock* clock, TimerQueue* timers,
-        Executor* executor);
+        Executor* executor, OnExclusiveQueueClosed on_exclusive_queue_closed);
   Vhost(const Vhost&) = delete;
   Vhost& operator=(const Vhost&) = delete;
 
@@ -76,6 +83,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
   // Deletes all queues and refuses declarations from now on; `done` runs when
   // the last queue has closed.
   void Close(absl::AnyInvocable<void()> done);
+  // The engine is going: see Queue::Abandon.
+  void Abandon();
 
  private:
   struct FoundQueue {
@@ -96,12 +105,15 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
   // Enters a new queue; false if the name has been taken meanwhile.
   absl::StatusOr<bool> AddQueue(std::shared_ptr<Queue> queue)
       ABSL_LOCKS_EXCLUDED(mu_);
-  // A queue has closed: takes it off the tables, if it is on them.
-  void RemoveQueue(const QueueRef& queue) ABSL_LOCKS_EXCLUDED(mu_);
+  // A queue has closed: takes it off the tables. False: it was not on them.
+  bool RemoveQueue(const QueueRef& queue) ABSL_LOCKS_EXCLUDED(mu_);
   // RESOURCE_LOCKED if the binding leads to a queue that is exclusive to
   // somebody else, and nothing that is reported first is wrong (BIND-01).
   absl::Status CheckBindingAccess(const BindParams& params) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Refuses declarations from now on. The queues that are there.
+  std::vector<std::shared_ptr<Queue>> CloseTables() ABSL_LOCKS_EXCLUDED(mu_);
 
   QueueEnvironment QueueSurroundings();
 
@@ -112,6 +124,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
   const Clock* const clock_;
   TimerQueue* const timers_;
   Executor* const executor_;
+  const OnExclusiveQueueClosed on_exclusive_queue_closed_;
 
   // Routing takes no lock; all else of the router needs mu_.
   Router router_;

@@ -112,8 +112,14 @@ QueueEnvironment Vhost::QueueSurroundings() {
   environment.executor = executor_;
   environment.vhost = name_;
   environment.on_closed = [weak = weak_from_this()](const QueueRef& queue,
-                                                    CancelReason) {
-    if (std::shared_ptr<Vhost> vhost = weak.lock()) vhost->RemoveQueue(queue);
+                                                    CancelReason reason) {
+    std::shared_ptr<Vhost> vhost = weak.lock();
+    if (vhost == nullptr) return;
+    const bool removed = vhost->RemoveQueue(queue);
+    const OwnerId owner = static_cast<const Queue&>(*queue).owner();
+    if (removed && owner != kNoOwner) {
+      vhost->on_exclusive_queue_closed_(owner, queue->name(), reason);
+    }
   };
   return environment;
 }

@@ -64,6 +64,11 @@ class FakeUser : public SessionUser {
     }
   }
   uint64_t unacked_count() const override { return requeued_; }
+  void ExclusiveQueueClosed(const std::string& queue,
+                            CancelReason reason) override {
+    log_->push_back(absl::StrCat(name_, " hears of ", queue, ", reason ",
+                                 static_cast<int>(reason)));
+  }
 
   void Hold() { hold_ = true; }
   void LetGo() { std::exchange(done_, nullptr)(requeued_); }
@@ -139,12 +144,14 @@ class SessionsTest : public ::testing::Test {
     });
     return answer;
   }
-  void DeclareExclusive(OwnerId owner, const std::string& name) {
+  void DeclareExclusive(OwnerId owner, const std::string& name,
+                        Table arguments = {}) {
     DeclareQueueParams params;
     params.vhost = "/";
     params.owner = owner;
     params.spec.name = name;
     params.spec.exclusive = true;
+    params.spec.arguments = std::move(arguments);
     engine_.DeclareQueue(std::move(params),
                          [](absl::StatusOr<DeclareQueueResult> result) {
                            EXPECT_EQ(ReasonOf(result), "OK");
@@ -383,6 +390,45 @@ TEST_F(SessionsTest, QLIFE_02_ItsExclusiveQueuesGoAndNoOthers) {
   engine_.GetQueue({"/", "c"}, [](absl::StatusOr<QueueInfo> queue) {
     EXPECT_EQ(ReasonOf(queue), "OK");
   });
+}
+
+TEST_F(SessionsTest, QEXP_01_AWatchHearsOfAnExclusiveQueueThatExpires) {
+  const std::string id = Open();
+  auto watch = User("watch");
+  auto stream = User("stream");
+  Attach(id, SessionUse::kWatch, watch);
+  Attach(id, SessionUse::kStream, stream);
+  Table expires;
+  expires.emplace("x-expires", int32_t{1000});
+  DeclareExclusive(sessions_->Use(id)->owner, "q", std::move(expires));
+  Advance(absl::Seconds(1));
+  EXPECT_THAT(log_, ElementsAre("watch hears of q, reason 4"));
+}
+
+TEST_F(SessionsTest, AWatchHearsOfADeletedQueueOfItsOwnSessionAlone) {
+  const std::string id = Open();
+  const std::string other = Open();
+  auto watch = User("watch");
+  auto other_watch = User("other");
+  Attach(id, SessionUse::kWatch, watch);
+  Attach(other, SessionUse::kWatch, other_watch);
+  const OwnerId owner = sessions_->Use(id)->owner;
+  DeclareExclusive(owner, "q");
+  DeleteQueueParams params;
+  params.vhost = "/";
+  params.owner = owner;
+  params.name = "q";
+  engine_.DeleteQueue(params, [](absl::StatusOr<DeleteQueueResult>) {});
+  EXPECT_THAT(log_, ElementsAre("watch hears of q, reason 3"));
+}
+
+TEST_F(SessionsTest, AWatchOfAnEndingSessionHearsOfNoQueue) {
+  const std::string id = Open();
+  auto watch = User("watch");
+  Attach(id, SessionUse::kWatch, watch);
+  DeclareExclusive(sessions_->Use(id)->owner, "q");
+  Close(id);
+  EXPECT_THAT(log_, ElementsAre("watch", "queues"));
 }
 
 TEST_F(SessionsTest, EndWaitsForARequestThatMakesSomething) {

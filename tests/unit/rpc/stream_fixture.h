@@ -151,6 +151,9 @@ class SteeredEngine : public Engine {
     if (on_check_vhost_) std::exchange(on_check_vhost_, nullptr)();
     return engine_->CheckVhost(name);
   }
+  void SetOwnerListener(std::weak_ptr<OwnerListener> listener) override {
+    engine_->SetOwnerListener(std::move(listener));
+  }
   void EndOwner(std::string vhost, OwnerId owner,
                 Done<EndOwnerResult> done) override {
     engine_->EndOwner(std::move(vhost), owner, std::move(done));
