@@ -35,11 +35,13 @@ constexpr int kExitInternal = 70;     // EX_SOFTWARE
 constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
 
 constexpr char kLimitsGroup[] = "Limits";
+constexpr uint64_t kHighestIoThreads = 1024;
 
 constexpr char kFooter[] =
     "The broker listens on this machine only, keeps messages in memory, and\n"
     "prints one line when it is ready. SIGTERM lets open streams end first; a\n"
-    "second one does not wait for them.\n"
+    "second one does not wait for them. Each option can also be set by the\n"
+    "variable in brackets; one on the command line counts more.\n"
     "\n"
     "Examples:\n"
     "  kelpmq serve\n"
@@ -74,43 +76,49 @@ CLI::Option* WithEnvironment(CLI::Option* option, const std::string& flag) {
   return option->envname(EnvironmentNameOf(flag));
 }
 
+// A number whose range, default and variable the help tells.
+//   unit: what it counts, as the placeholder of its value.
 template <typename Number>
-void AddLimit(CLI::App* command, const std::string& flag, Number* value,
-              uint64_t lowest, uint64_t highest,
-              const std::string& description) {
-  WithEnvironment(command->add_option(flag, *value, description), flag)
-      ->type_name("NUMBER")
+CLI::Option* AddNumber(CLI::App* command, const std::string& flag,
+                       Number* value, const std::string& unit, uint64_t lowest,
+                       uint64_t highest, const std::string& description) {
+  return WithEnvironment(
+             command->add_option(
+                 flag, *value,
+                 absl::StrCat(description, "; ", lowest, " to ", highest)),
+             flag)
+      ->type_name(unit)
       ->capture_default_str()
-      ->check(CLI::Range(lowest, highest))
-      ->group(kLimitsGroup);
+      ->check(cli::WholeNumber(lowest, highest));
 }
 
 void AddLimits(CLI::App* command, Limits* limits) {
   constexpr uint64_t kAnyCount = UINT32_MAX;
-  AddLimit(
-      command, "--max-message-bytes", &limits->message.max_message_bytes, 1,
+  const auto add = [command](const std::string& flag, auto* value,
+                             const std::string& unit, uint64_t highest,
+                             const std::string& description) {
+    AddNumber(command, flag, value, unit, /*lowest=*/1, highest, description)
+        ->group(kLimitsGroup);
+  };
+  add("--max-message-bytes", &limits->message.max_message_bytes, "BYTES",
       kHighestMessageBytes,
-      "Largest message. Clients must raise their own limits along with it");
-  AddLimit(command, "--max-header-bytes", &limits->message.max_header_bytes, 1,
-           kHighestHeaderBytes, "Largest properties and headers of a message");
-  AddLimit(command, "--max-batch-items", &limits->max_batch_items, 1,
-           kHighestBatchItems, "Messages in one publish request");
-  AddLimit(command, "--max-unacked-per-stream", &limits->max_unacked_per_stream,
-           1, kHighestUnackedPerStream,
-           "Unsettled deliveries of one stream, whatever its prefetch");
-  AddLimit(command, "--max-consumers-per-stream",
-           &limits->max_consumers_per_stream, 1, kHighestConsumersPerStream,
-           "Consumers of one stream");
-  AddLimit(command, "--max-sessions", &limits->max_sessions, 1, kAnyCount,
-           "Open sessions");
-  AddLimit(command, "--max-get-leases", &limits->max_get_leases, 1, kAnyCount,
-           "Replies to Get that wait for their acknowledgement");
-  AddLimit(command, "--max-unconfirmed-items", &limits->max_unconfirmed_items,
-           1, kAnyCount,
-           "Unconfirmed messages before a publisher is held back");
-  AddLimit(command, "--max-unconfirmed-bytes", &limits->max_unconfirmed_bytes,
-           1, uint64_t{1} << 40,
-           "Unconfirmed bytes before a publisher is held back");
+      "Largest message; clients must raise their own limits along with it");
+  add("--max-header-bytes", &limits->message.max_header_bytes, "BYTES",
+      kHighestHeaderBytes, "Largest properties and headers of a message");
+  add("--max-batch-items", &limits->max_batch_items, "N", kHighestBatchItems,
+      "Messages in one publish request");
+  add("--max-unacked-per-stream", &limits->max_unacked_per_stream, "N",
+      kHighestUnackedPerStream,
+      "Unsettled deliveries of one stream, whatever its prefetch");
+  add("--max-consumers-per-stream", &limits->max_consumers_per_stream, "N",
+      kHighestConsumersPerStream, "Consumers of one stream");
+  add("--max-sessions", &limits->max_sessions, "N", kAnyCount, "Open sessions");
+  add("--max-get-leases", &limits->max_get_leases, "N", kAnyCount,
+      "Replies to Get that wait for their acknowledgement");
+  add("--max-unconfirmed-items", &limits->max_unconfirmed_items, "N", kAnyCount,
+      "Unconfirmed messages before a publisher is held back");
+  add("--max-unconfirmed-bytes", &limits->max_unconfirmed_bytes, "BYTES",
+      uint64_t{1} << 40, "Unconfirmed bytes before a publisher is held back");
 }
 
 void AddFlags(CLI::App* command, ServeFlags* flags) {
@@ -130,13 +138,9 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
                         "though nothing is encrypted and nobody is asked who "
                         "they are"),
       "--insecure-listen");
-  WithEnvironment(command->add_option("--io-threads", server.io_threads,
-                                      "Threads that serve connections; one "
-                                      "for two cores is best"),
-                  "--io-threads")
-      ->type_name("NUMBER")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1024));
+  AddNumber(command, "--io-threads", &server.io_threads, "N", 1,
+            kHighestIoThreads,
+            "Threads that serve connections; one for two cores is best");
   WithEnvironment(
       cli::AddDuration(command, "--drain-timeout", &flags->drain_timeout,
                        "After SIGTERM, how long open streams are still served: "
@@ -264,7 +268,7 @@ int Serve(const ServeFlags& flags, absl::Time process_start) {
 void AddServeCommand(CLI::App* app, absl::Time process_start, int* exit_code) {
   CLI::App* command =
       cli::AddCommand(app, "serve", "Run the broker until SIGTERM or Ctrl-C",
-                      /*examples=*/{});
+                      /*examples=*/{});  // the footer below has them
   command->footer(kFooter);
   auto flags = std::make_shared<ServeFlags>();
   flags->broker.node_id = DefaultNodeId();

@@ -27,15 +27,11 @@ constexpr char kFooter[] =
     "  64  the command line is wrong\n"
     "  69  no broker answers at the address";
 
-// Wide enough that most options and their values leave the text in a column.
-constexpr size_t kHelpColumn = 34;
-
 }  // namespace
 
 void AddClientCommands(CLI::App* app, int* exit_code) {
   // Commands added from here on inherit it.
   auto formatter = std::make_shared<cli::HelpFormatter>();
-  formatter->column_width(kHelpColumn);
   app->formatter(formatter);
   for (CLI::App* earlier :
        app->get_subcommands([](CLI::App*) { return true; })) {
@@ -55,6 +51,7 @@ void AddClientCommands(CLI::App* app, int* exit_code) {
   cli::AddStatusCommand(app, exit_code);
   cli::AddHealthcheckCommand(app, exit_code);
   cli::AddCompletionCommand(app, exit_code);
+  cli::AddHelpCommand(app, exit_code);
 }
 
 }  // namespace kelpmq::service

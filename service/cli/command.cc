@@ -4,12 +4,18 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "service/cli/text.h"
 
 namespace kelpmq::service::cli {
 namespace {
 
 constexpr char kConnectionGroup[] = "Connection and output";
+
+constexpr size_t kHelpWidth = 80;
+// Where descriptions begin: past the names of most options and their values.
+constexpr size_t kHelpColumn = 32;
 
 bool ParseDuration(const std::string& text, absl::Duration* duration) {
   double seconds = 0;
@@ -49,10 +55,10 @@ void AddClientFlags(CLI::App* command, ClientFlags* flags, VhostFlag vhost) {
       ->group(kConnectionGroup);
   command
       ->add_option("--color", flags->output.color,
-                   "auto (on a terminal, unless NO_COLOR is set), always or "
-                   "never")
+                   "auto (default: on a terminal, unless NO_COLOR is set), "
+                   "always or never")
       ->type_name("WHEN")
-      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
       ->group(kConnectionGroup);
 }
 
@@ -74,7 +80,17 @@ CLI::App* AddGroup(CLI::App* parent, const std::string& name,
                    const std::string& description) {
   CLI::App* group = parent->add_subcommand(name, description);
   group->require_subcommand(1);
+  group->footer(
+      absl::StrCat("Each has examples: kelpmq ", name, " SUBCOMMAND --help"));
   return group;
+}
+
+std::string CommandPath(const CLI::App* command) {
+  std::string path = command->get_name();
+  while ((command = command->get_parent()) != nullptr) {
+    path = absl::StrCat(command->get_name(), " ", path);
+  }
+  return path;
 }
 
 CLI::Option* AddRepeatable(CLI::App* command, const std::string& name,
@@ -115,11 +131,45 @@ CLI::Validator WholeNumber(uint64_t min, uint64_t max) {
       /*validator_desc=*/"");
 }
 
+HelpFormatter::HelpFormatter() { column_width(kHelpColumn); }
+
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name,
                                      CLI::AppFormatMode mode) const {
   return absl::StrReplaceAll(
       CLI::Formatter::make_help(app, std::move(name), mode),
       {{"\n\n\n", "\n\n"}});
+}
+
+std::string HelpFormatter::make_description(const CLI::App* app) const {
+  return absl::StrCat(
+      absl::StrJoin(Wrapped(app->get_description(), kHelpWidth), "\n"), "\n\n");
+}
+
+std::string HelpFormatter::make_subcommand(const CLI::App* command) const {
+  return Entry(command->get_name(), command->get_description());
+}
+
+std::string HelpFormatter::make_option(const CLI::Option* option,
+                                       bool is_positional) const {
+  return Entry(absl::StrCat(make_option_name(option, is_positional),
+                            make_option_opts(option)),
+               make_option_desc(option));
+}
+
+std::string HelpFormatter::Entry(const std::string& name,
+                                 absl::string_view text) const {
+  std::string entry = absl::StrCat("  ", name);
+  bool fresh_line = entry.size() >= kHelpColumn;
+  for (const std::string& line : Wrapped(text, kHelpWidth - kHelpColumn)) {
+    if (fresh_line) {
+      absl::StrAppend(&entry, "\n", std::string(kHelpColumn, ' '));
+    } else {
+      entry.resize(kHelpColumn, ' ');
+    }
+    absl::StrAppend(&entry, line);
+    fresh_line = true;
+  }
+  return absl::StrCat(entry, "\n");
 }
 
 std::string HelpFormatter::make_option_desc(const CLI::Option* option) const {

@@ -35,8 +35,12 @@ CLI::App* AddCommand(CLI::App* parent, const std::string& name,
                      const std::string& notes = "");
 
 // A command that only holds others (`declare`), of which one must be given.
+// Its --help says how to see theirs.
 CLI::App* AddGroup(CLI::App* parent, const std::string& name,
                    const std::string& description);
+
+// What is typed to call the command: "kelpmq declare queue".
+std::string CommandPath(const CLI::App* command);
 
 // An option that may be repeated, with one value each time. CLI11's default
 // would also eat the positionals that follow.
@@ -53,15 +57,25 @@ CLI::Option* AddDuration(CLI::App* command, const std::string& name,
 // floating-point numbers.
 CLI::Validator WholeNumber(uint64_t min, uint64_t max);
 
-// --help with one blank line between groups, and with defaults and environment
-// variables behind the descriptions instead of before them.
+// --help that fits a terminal of 80 columns, with one blank line between groups
+// and with defaults and environment variables behind the descriptions instead
+// of before them.
 class HelpFormatter : public CLI::Formatter {
  public:
+  HelpFormatter();
   std::string make_help(const CLI::App* app, std::string name,
                         CLI::AppFormatMode mode) const override;
+  std::string make_description(const CLI::App* app) const override;
+  std::string make_subcommand(const CLI::App* command) const override;
+  std::string make_option(const CLI::Option* option,
+                          bool is_positional) const override;
   std::string make_option_opts(const CLI::Option* option) const override;
   std::string make_option_desc(const CLI::Option* option) const override;
   std::string make_option_usage(const CLI::Option* option) const override;
+
+ private:
+  // A name, and what it means in a column beside or, if it is long, below it.
+  std::string Entry(const std::string& name, absl::string_view text) const;
 };
 
 // Makes `command` run `run` when it is parsed, with a connection (which does

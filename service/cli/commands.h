@@ -17,8 +17,9 @@ void AddListCommands(CLI::App* app, int* exit_code);
 void AddStatusCommand(CLI::App* app, int* exit_code);
 void AddHealthcheckCommand(CLI::App* app, int* exit_code);
 void AddVhostCommands(CLI::App* app, int* exit_code);
-// `app` is the whole tree, read when the command runs.
+// These two read `app`, the whole tree, when they run.
 void AddCompletionCommand(CLI::App* app, int* exit_code);
+void AddHelpCommand(CLI::App* app, int* exit_code);
 
 }  // namespace kelpmq::service::cli
 

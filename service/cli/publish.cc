@@ -281,10 +281,12 @@ void AddPublishCommand(CLI::App* app, int* exit_code) {
        "kelpmq get jobs --count 100 --json > saved.jsonl",
        "kelpmq publish --jsonl saved.jsonl             # back where they were"},
       "Bodies come from the command line, from standard input (a message a "
-      "line) or from --jsonl.\n"
-      "A line for --jsonl has exchange, routing_key, body or body_base64, "
-      "headers and properties\n"
-      "by the API's names; what it leaves out comes from the options:\n"
+      "line) or\n"
+      "from --jsonl. A line for --jsonl has exchange, routing_key, body or "
+      "body_base64,\n"
+      "headers and properties by the API's names; what it leaves out comes from "
+      "the\n"
+      "options:\n"
       "  {\"routing_key\": \"jobs\", \"body\": \"hello\", \"headers\": {\"n\": "
       "1}, \"priority\": 5}");
   command

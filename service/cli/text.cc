@@ -1,12 +1,14 @@
 #include "service/cli/text.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "service/base/utf8.h"
 
 namespace kelpmq::service::cli {
@@ -115,6 +117,24 @@ int DisplayWidth(absl::string_view text) {
     width += IsIn(kWide, c) ? 2 : 1;
   }
   return width;
+}
+
+std::vector<std::string> Wrapped(absl::string_view text, int width) {
+  std::vector<std::string> lines;
+  for (absl::string_view paragraph : absl::StrSplit(text, '\n')) {
+    std::string line;
+    for (absl::string_view word :
+         absl::StrSplit(paragraph, ' ', absl::SkipEmpty())) {
+      if (!line.empty() &&
+          DisplayWidth(line) + 1 + DisplayWidth(word) > width) {
+        lines.push_back(std::move(line));
+        line.clear();
+      }
+      absl::StrAppend(&line, line.empty() ? "" : " ", word);
+    }
+    lines.push_back(std::move(line));
+  }
+  return lines;
 }
 
 std::string Grouped(uint64_t number) {

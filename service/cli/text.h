@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -25,6 +26,10 @@ std::string ShellWord(absl::string_view text);
 // Columns the text takes on a terminal: East Asian wide characters take two,
 // combining marks none. The text must be printable and on one line.
 int DisplayWidth(absl::string_view text);
+
+// The text in lines of at most `width` columns, broken at blanks; a longer word
+// has a line of its own, and line feeds stay. The text must be printable.
+std::vector<std::string> Wrapped(absl::string_view text, int width);
 
 // 1234567 -> "1,234,567".
 std::string Grouped(uint64_t number);

@@ -1,6 +1,7 @@
 """Errors, hints, exit codes, help, colours."""
 import os
 import pty
+import re
 import socket
 import subprocess
 
@@ -65,7 +66,18 @@ def test_a_server_that_never_answers_times_out(kelpmq):
     (["list", "queue"], "'kelpmq list' has no command 'queue'", "did you mean queues?"),
     (["publish", "--routing-kye", "x"], "'kelpmq publish' has no option '--routing-kye'", "did you mean --routing-key?"),
     (["declare", "queue"], "NAME is required", "see: kelpmq declare queue --help"),
-    (["declare"], "a subcommand is required", "see: kelpmq declare --help"),
+    (["declare"], "'kelpmq declare' needs one of: exchange, queue", "see: kelpmq declare --help"),
+    (["list"], "needs one of: exchanges, queues, bindings, consumers, vhosts", "see: kelpmq list --help"),
+    (["list_queues"], "'kelpmq' has no command 'list_queues'", "did you mean kelpmq list queues?"),
+    (["queue", "declare", "q"], "'kelpmq' has no command 'queue'", "did you mean kelpmq declare queue?"),
+    (["sub", "q"], "'kelpmq' has no command 'sub'", "did you mean consume?"),
+    (["declare", "queue", "q", "durable=true"], "'durable=true' is one too many for 'kelpmq declare queue'",
+     "did you mean --durable?"),
+    (["--vhost", "v", "list", "queues"], "'--vhost' stands before the command",
+     "options follow it: kelpmq list queues --vhost ..."),
+    (["declare", "queue", "q", "--max-length", "x"], "--max-length: 'x' is no number", "see: kelpmq declare queue --help"),
+    (["serve", "--max-sessions", "0"], "--max-sessions: '0' is no whole number from 1 to", "see: kelpmq serve --help"),
+    (["help", "frobnicate"], "there is no command 'frobnicate'", "see: kelpmq --help"),
     (["get", "q", "--count", "0"], "'0' is no whole number from 1", "see: kelpmq get --help"),
     (["get", "q", "--ack", "--requeue"], "excludes", "see: kelpmq get --help"),
     (["get", "q", "--timeout", "soon"], "'soon' is no length of time", "see: kelpmq get --help"),
@@ -79,6 +91,17 @@ def test_a_wrong_command_line_is_exit_code_64(kelpmq, command, complaint, hint):
     assert hint is None or hint in failed.err
 
 
+def test_a_wrong_variable_is_named(kelpmq):
+    failed = kelpmq("serve", code=64, KELPMQ_IO_THREADS="many")
+    assert failed.err == ("kelpmq: --io-threads: 'many' is no whole number from 1 to 1024\n"
+                          "  KELPMQ_IO_THREADS is 'many'; see: kelpmq serve --help\n")
+
+
+def test_no_command_at_all_shows_them(kelpmq):
+    shown = kelpmq(code=64)
+    assert (shown.out, shown.err) == ("", kelpmq("--help").out)
+
+
 def test_a_missing_file_is_named(kelpmq):
     assert "cannot open '/no/such/file': No such file or directory" in kelpmq(
         "publish", "--jsonl", "/no/such/file", code=1).err
@@ -90,7 +113,8 @@ def commands_of(kelpmq, *path):
     yield path
     if "Subcommands:" in text:
         for line in text.split("Subcommands:\n")[1].split("\n\n")[0].splitlines():
-            yield from commands_of(kelpmq, *path, line.split()[0])
+            if not line.startswith("   "):  # a description goes on
+                yield from commands_of(kelpmq, *path, line.split()[0])
 
 
 def test_every_command_has_help_with_examples(kelpmq):
@@ -104,6 +128,27 @@ def test_every_command_has_help_with_examples(kelpmq):
             assert "Examples:\n  " in text, path
     assert seen >= 20
     assert "Exit codes:" in kelpmq("--help").out
+
+
+def test_help_fits_a_terminal(kelpmq):
+    for path in commands_of(kelpmq):
+        # Examples are to be pasted, so they are not wrapped.
+        explained = kelpmq(*path, "--help").out.split("Examples:")[0]
+        assert [line for line in explained.splitlines() if len(line) > 80] == [], path
+
+
+def test_help_is_a_command_too(kelpmq):
+    assert kelpmq("help").out == kelpmq("--help").out
+    assert kelpmq("help", "declare", "queue").out == kelpmq("declare", "queue", "--help").out
+
+
+def test_help_of_serve_names_the_variable_default_and_range_of_each_option(kelpmq):
+    text = " ".join(kelpmq("serve", "--help").out.split())
+    assert "Open sessions; 1 to 4294967295 (default 10000) [KELPMQ_MAX_SESSIONS]" in text
+    options = re.findall(r" (--[a-z-]+) (?=[A-Z])", text.split("Limits:")[0].split("--help")[1] + text.split("Limits:")[1])
+    assert len(options) >= 14
+    for option in options:
+        assert "[KELPMQ_" + option[2:].upper().replace("-", "_") + "]" in text
 
 
 def stderr_on_terminal(kelpmq, *command, **environment) -> str:

@@ -1,9 +1,12 @@
 #include "service/cli/text.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace kelpmq::service::cli {
 namespace {
+
+using ::testing::ElementsAre;
 
 TEST(IsPrintableText, TakesTextInAnyScriptWithLineBreaks) {
   EXPECT_TRUE(IsPrintableText(""));
@@ -42,6 +45,24 @@ TEST(DisplayWidth, CountsColumnsNotBytes) {
             4);                                    // two wide characters
   EXPECT_EQ(DisplayWidth("e\xcc\x81"), 1);         // combining accent
   EXPECT_EQ(DisplayWidth("\xf0\x9f\x98\x80"), 2);  // an emoji
+}
+
+TEST(Wrapped, BreaksAtBlanksWithinTheWidth) {
+  EXPECT_THAT(Wrapped("one two three", 7), ElementsAre("one two", "three"));
+  EXPECT_THAT(Wrapped("one two three", 6), ElementsAre("one", "two", "three"));
+  EXPECT_THAT(Wrapped("one two", 80), ElementsAre("one two"));
+  EXPECT_THAT(Wrapped("", 80), ElementsAre(""));
+}
+
+TEST(Wrapped, KeepsLineFeedsAndLongWords) {
+  EXPECT_THAT(Wrapped("a\nb", 80), ElementsAre("a", "b"));
+  EXPECT_THAT(Wrapped("a longer-than-that b", 6),
+              ElementsAre("a", "longer-than-that", "b"));
+}
+
+TEST(Wrapped, CountsColumnsNotBytes) {
+  EXPECT_THAT(Wrapped("K\xc3\xb6ln am Rhein", 7),
+              ElementsAre("K\xc3\xb6ln am", "Rhein"));
 }
 
 TEST(Count, GroupsDigitsAndUsesThePlural) {
