@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -74,16 +75,32 @@ absl::string_view Innermost(absl::string_view text) {
   return colon == absl::string_view::npos ? text : text.substr(colon + 2);
 }
 
+bool IsOnThisMachine(absl::string_view address) {
+  return absl::StartsWith(address, "127.") ||
+         absl::StartsWith(address, "localhost:") ||
+         absl::StartsWith(address, "[::1]") ||
+         absl::StartsWith(address, "unix:");
+}
+
+std::string UnreachableHint(const std::string& address) {
+  if (address == "127.0.0.1:50672") {
+    return "is the broker running? start it: kelpmq serve";
+  }
+  if (IsOnThisMachine(address)) {
+    return absl::StrCat(
+        "is the broker running? start it: kelpmq serve --listen ",
+        ShellWord(address));
+  }
+  return "does a broker run there, open to other machines? else correct "
+         "--address or KELPMQ_ADDRESS";
+}
+
 FailureReport ExplainUnreachable(const absl::Status& status,
                                  const Target& target) {
-  const bool is_default = target.address == "127.0.0.1:50672";
   return {ExitCode::kUnreachable,
           absl::StrCat("cannot reach the broker at ", target.address, ": ",
                        OneLine(Innermost(status.message()))),
-          absl::StrCat("is the broker running? start it: kelpmq serve",
-                       is_default ? ""
-                                  : absl::StrCat(" --listen ",
-                                                 ShellWord(target.address)))};
+          UnreachableHint(target.address)};
 }
 
 }  // namespace

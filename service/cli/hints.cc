@@ -39,6 +39,7 @@ constexpr FixedHint kFixedHints[] = {
     {"BAD_CREDENTIALS", "check user and password"},
     {"QUEUE_FULL", "consume or purge the queue, or raise its max-length"},
     {"INVALID_NAME", "names have 1 to 255 bytes of UTF-8"},
+    {"INVALID_ARGUMENT_VALUE", "the --help of the command tells what it takes"},
     {"CONFLICTING_ARGUMENT",
      "the same setting is given twice, as an option and as --argument: give "
      "one of them"},
@@ -58,13 +59,15 @@ std::string NameOr(const ErrorFacts& facts, absl::string_view key,
 
 }  // namespace
 
+std::string VhostOption(const Target& target) {
+  return target.vhost.empty() || target.vhost == "/"
+             ? ""
+             : absl::StrCat(" --vhost ", ShellWord(target.vhost));
+}
+
 std::string HintFor(absl::string_view reason, const ErrorFacts& facts,
                     const Target& target) {
-  // Commands in hints must reach the same vhost as the command that failed.
-  const std::string vhost =
-      target.vhost.empty() || target.vhost == "/"
-          ? ""
-          : absl::StrCat(" --vhost ", ShellWord(target.vhost));
+  const std::string vhost = VhostOption(target);
   if (reason == "QUEUE_NOT_FOUND") {
     return absl::StrCat("declare it: kelpmq declare queue ",
                         NameOr(facts, "queue", "QUEUE"), vhost);

@@ -12,6 +12,10 @@ namespace kelpmq::service::cli {
 std::string HintFor(absl::string_view reason, const ErrorFacts& facts,
                     const Target& target);
 
+// What commands in hints take on to reach the vhost of the command that failed:
+// " --vhost NAME", or nothing.
+std::string VhostOption(const Target& target);
+
 }  // namespace kelpmq::service::cli
 
 #endif  // KELPMQ_SERVICE_CLI_HINTS_H_

@@ -12,6 +12,7 @@
 #include "service/cli/command.h"
 #include "service/cli/commands.h"
 #include "service/cli/confirmed_publisher.h"
+#include "service/cli/hints.h"
 #include "service/cli/publish_input.h"
 #include "service/cli/text.h"
 #include "service/cli/value_json.h"
@@ -167,7 +168,7 @@ void ReportFailures(const PublishTotals& totals, const PublishInput& input,
 }
 
 void WarnOfUnrouted(const PublishFlags& flags, const PublishTotals& totals,
-                    Output* output) {
+                    const Target& target, Output* output) {
   if (totals.unrouted == 0) return;
   const ConfirmedPublisher::Options& routing = flags.routing;
   std::string hint;
@@ -177,10 +178,11 @@ void WarnOfUnrouted(const PublishFlags& flags, const PublishTotals& totals,
         ShellWord(routing.exchange),
         routing.routing_key.empty()
             ? ""
-            : absl::StrCat(" --routing-key ", ShellWord(routing.routing_key)));
+            : absl::StrCat(" --routing-key ", ShellWord(routing.routing_key)),
+        VhostOption(target));
   } else if (!routing.routing_key.empty()) {
     hint = absl::StrCat("declare the queue: kelpmq declare queue ",
-                        ShellWord(routing.routing_key));
+                        ShellWord(routing.routing_key), VhostOption(target));
   } else {
     hint = "without --exchange, --routing-key names the queue";
   }
@@ -221,9 +223,14 @@ absl::Status Publish(const PublishFlags& flags, Connection* connection,
 
   // Nothing came through: the reason alone says it all.
   if (!status.ok() && totals.confirmed == 0) return status;
-  PrintTotals(totals, output);
+  // So does that of a message that was alone, but a program wants its totals.
+  const bool alone_and_failed = totals.sent == 1 && totals.failed == 1;
+  if (!alone_and_failed || output->json()) PrintTotals(totals, output);
+  if (alone_and_failed && input_status.ok()) {
+    return totals.failures.front().status;
+  }
   ReportFailures(totals, **input, connection->target(), output);
-  WarnOfUnrouted(flags, totals, output);
+  WarnOfUnrouted(flags, totals, connection->target(), output);
   if (totals.confirmed < totals.sent) {
     output->Warn(absl::StrCat(
         "the outcome of ", Count(totals.sent - totals.confirmed, "message"),
@@ -284,7 +291,8 @@ void AddPublishCommand(CLI::App* app, int* exit_code) {
       "line) or\n"
       "from --jsonl. A line for --jsonl has exchange, routing_key, body or "
       "body_base64,\n"
-      "headers and properties by the API's names; what it leaves out comes from "
+      "headers and properties by the API's names; what it leaves out comes "
+      "from "
       "the\n"
       "options:\n"
       "  {\"routing_key\": \"jobs\", \"body\": \"hello\", \"headers\": {\"n\": "

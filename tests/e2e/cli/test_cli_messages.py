@@ -113,9 +113,27 @@ def test_unrouted_messages_are_a_warning(kelpmq):
     assert "kelpmq declare queue typo" in kelpmq("publish", "--routing-key", "typo", "x").err
 
 
-def test_mandatory_and_failed_messages_are_named(kelpmq, queue):
-    failed = kelpmq("publish", "--mandatory", "--routing-key", "no-such-queue", "x", code=1)
-    assert failed.out == "published 0 of 1 message\n"
+def test_the_hint_on_unrouted_messages_names_their_vhost(kelpmq, name):
+    kelpmq("vhost", "put", name)
+    result = kelpmq("publish", "--vhost", name, "--routing-key", "typo", "x")
+    assert f"kelpmq declare queue typo --vhost {name}\n" in result.err
+    kelpmq("vhost", "delete", name)
+
+
+def test_a_failed_message_that_was_alone_is_one_error(kelpmq):
+    command = ("publish", "--mandatory", "--routing-key", "no-such-queue", "x")
+    failed = kelpmq(*command, code=1)
+    assert failed.out == ""
+    line, hint = failed.err.splitlines()
+    assert line == ("kelpmq: no queue takes routing key 'no-such-queue' from exchange '' in vhost '/' (NO_ROUTE, 312)")
+    assert "kelpmq list queues" in hint
+    counted = kelpmq(*command, "--json", code=1)
+    assert counted.json == {"published": 0, "unrouted": 0, "failed": 1, "unconfirmed": 0}
+
+
+def test_failed_messages_are_named(kelpmq, queue):
+    failed = kelpmq("publish", "--mandatory", "--routing-key", "no-such-queue", "x", "y", code=1)
+    assert failed.out == "published 0 of 2 messages\n"
     assert "message 1: " in failed.err and "(NO_ROUTE, 312)" in failed.err
     lines = "".join(json.dumps({"exchange": exchange, "routing_key": queue, "body": "x"}) + "\n"
                     for exchange in ("", "missing", "", "missing"))
