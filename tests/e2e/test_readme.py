@@ -1,4 +1,4 @@
-"""The examples in README.md run as they stand. A comment says how: <!-- test: cli --> or python."""
+"""The examples in README.md run as they stand. A comment says how: <!-- test: cli -->, stubs or python."""
 import os
 import pathlib
 import re
@@ -34,6 +34,19 @@ def run_shell(broker, folder: pathlib.Path, script: str) -> str:
 def test_the_first_minute(broker, tmp_path):
     [script] = examples("cli")
     assert "hello" in run_shell(broker, tmp_path, script)
+
+
+def test_the_stubs_of_the_python_client(tmp_path):
+    [script] = examples("stubs")
+    install, *generate = script.splitlines()
+    assert "grpcio-tools" in install  # which this Python has
+    done = subprocess.run(
+        ["bash", "-euc", "\n".join(generate).replace("build/python/bin/python", sys.executable)
+         .replace("build/stubs", str(tmp_path))],
+        cwd=ROOT, capture_output=True, text=True, timeout=wire.PATIENCE)
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in tmp_path.glob("kelpmq/v1/*.py")}
+    assert {"messaging_pb2.py", "messaging_pb2_grpc.py", "types_pb2.py"} <= made
 
 
 def test_the_python_client(broker, client):
