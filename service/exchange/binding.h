@@ -2,26 +2,12 @@
 #define KELPMQ_SERVICE_EXCHANGE_BINDING_H_
 
 #include <cstddef>
-#include <memory>
 #include <string>
-#include <vector>
 
-#include "service/base/types.h"
 #include "service/base/value.h"
+#include "service/exchange/destination.h"
 
 namespace kelpmq::service {
-
-struct Binding;
-struct ExchangeEntry;  // routing_table.h
-
-// What bindings lead to. Owned by the RoutingTable; its address is its
-// identity.
-struct Destination {
-  std::shared_ptr<RouteTarget> queue;  // null: an exchange
-  ExchangeEntry* exchange = nullptr;   // null: a queue
-  std::string name;
-  std::vector<Binding*> incoming;  // in no order
-};
 
 // One binding. Owned by the RoutingTable; its address is its identity.
 struct Binding {
@@ -30,7 +16,7 @@ struct Binding {
   std::string routing_key;
   Table arguments;
   std::string arguments_identity;  // ArgumentsIdentity(arguments)
-  size_t incoming_index = 0;       // in destination->incoming
+  size_t incoming_index = 0;       // in destination->record->incoming
 };
 
 // A string that is the same for equal tables and for no others, types included

@@ -38,7 +38,7 @@ void RouteList::AddAll(const DestinationSet& destinations) {
   const bool first_queues = queues_.members.empty();
   for (size_t i = 0; i < destinations.size(); ++i) {
     const Destination* const destination = destinations[i];
-    if (first_queues && destination->queue != nullptr) {
+    if (first_queues && destination->is_queue()) {
       // All are distinct, and there were none before: nothing to look for.
       queues_.members.push_back(destination);
       ++matches_;

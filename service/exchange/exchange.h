@@ -48,7 +48,7 @@ class RouteList {
  public:
   void Add(const Destination* destination) {
     ++matches_;
-    (destination->queue != nullptr ? queues_ : exchanges_).Add(destination);
+    (destination->is_queue() ? queues_ : exchanges_).Add(destination);
   }
   void AddAll(const DestinationSet& destinations);
 

@@ -48,11 +48,16 @@ std::vector<BindingSpec> Router::ListBindings() const {
   return tables_.Peek().ListBindings();
 }
 
-absl::Status Router::Route(
-    const Message& message,
-    std::vector<std::shared_ptr<RouteTarget>>* targets) const {
+absl::Status Router::Route(const Message& message,
+                           std::vector<TargetId>* targets) const {
   return tables_.Read(
       [&](const RoutingTable& table) { return table.Route(message, targets); });
+}
+
+std::vector<std::shared_ptr<RouteTarget>> Router::Resolve(
+    absl::Span<const TargetId> ids) const {
+  return tables_.Read(
+      [&](const RoutingTable& table) { return table.Resolve(ids); });
 }
 
 bool Router::RoutesByKeyAlone(const Message& message) const {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "service/base/left_right.h"
 #include "service/base/types.h"
 #include "service/exchange/routing_table.h"
@@ -20,9 +21,9 @@ namespace kelpmq::service {
 // changes the copy nobody reads, turns the readers over, and changes the other
 // (LeftRight). So a bind costs the same however many bindings there are.
 //
-// Thread-safety: Route and RoutesByKeyAlone may be called from any thread at
-// any time. All else needs the caller's exclusion (the vhost's lock), const
-// calls too.
+// Thread-safety: Route, Resolve and RoutesByKeyAlone may be called from any
+// thread at any time. All else needs the caller's exclusion (the vhost's
+// lock), const calls too.
 class Router {
  public:
   // Starts with the pre-declared exchanges (EXB-01).
@@ -52,7 +53,12 @@ class Router {
   // Routed nowhere: OK and nothing appended.
   //   EXCHANGE_NOT_FOUND, INTERNAL_EXCHANGE (EXB-06)
   absl::Status Route(const Message& message,
-                     std::vector<std::shared_ptr<RouteTarget>>* targets) const;
+                     std::vector<TargetId>* targets) const;
+  // The queues that Route has named, in the same order; null for one that has
+  // gone meanwhile. Apart from Route because many messages of a batch go to
+  // few queues, and each reference to a queue that is taken costs.
+  std::vector<std::shared_ptr<RouteTarget>> Resolve(
+      absl::Span<const TargetId> ids) const;
 
   // True if all messages with this exchange and key go the same way whatever
   // is in them: the result of one may then serve the next.

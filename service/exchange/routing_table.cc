@@ -62,17 +62,15 @@ RoutingTable::RoutingTable(const std::string& vhost) : vhost_(vhost) {
 
 void RoutingTable::AddQueue(const std::string& name,
                             std::shared_ptr<RouteTarget> queue) {
-  auto destination = std::make_unique<Destination>();
-  destination->queue = std::move(queue);
-  destination->name = name;
-  queues_[name] = std::move(destination);
+  queues_[name] = destinations_.Add(name, std::move(queue));
 }
 
 void RoutingTable::RemoveQueue(const std::string& name) {
   const auto it = queues_.find(name);
   if (it == queues_.end()) return;
   std::vector<ExchangeEntry*> emptied;
-  EraseIncoming(it->second.get(), &emptied);
+  EraseIncoming(it->second, &emptied);
+  destinations_.Remove(it->second);
   queues_.erase(it);
   EraseAbandoned(std::move(emptied));
 }
@@ -92,8 +90,9 @@ ExchangeEntry* RoutingTable::AddExchange(const ExchangeSpec& spec,
   if (const Value* value = FindArgument(spec.arguments, kAlternateExchange)) {
     entry->alternate = std::string(*StringOf(*value));
   }
-  entry->destination.exchange = entry.get();
-  entry->destination.name = spec.name;
+  entry->destination.record = std::make_unique<Destination::Record>();
+  entry->destination.record->name = spec.name;
+  entry->destination.record->exchange = entry.get();
   return (exchanges_[spec.name] = std::move(entry)).get();
 }
 
@@ -151,7 +150,7 @@ Destination* RoutingTable::FindDestination(const BindingSpec& binding) const {
     return entry == nullptr ? nullptr : &entry->destination;
   }
   const auto it = queues_.find(binding.destination);
-  return it == queues_.end() ? nullptr : it->second.get();
+  return it == queues_.end() ? nullptr : it->second;
 }
 
 absl::StatusOr<bool> RoutingTable::Bind(const BindingSpec& spec) {
@@ -176,9 +175,10 @@ absl::StatusOr<bool> RoutingTable::Bind(const BindingSpec& spec) {
   const auto [it, is_new] = source->bindings.insert(std::move(binding));
   if (!is_new) return false;
   Binding* const added = it->get();
-  added->incoming_index = destination->incoming.size();
-  destination->incoming.push_back(added);
-  if (destination->exchange != nullptr) ++source->exchange_bindings;
+  std::vector<Binding*>& incoming = destination->record->incoming;
+  added->incoming_index = incoming.size();
+  incoming.push_back(added);
+  if (!destination->is_queue()) ++source->exchange_bindings;
   if (source->exchange->UsesHeaders()) ++headers_bindings_;
   source->exchange->Bind(*added);
   return true;
@@ -201,9 +201,9 @@ absl::StatusOr<bool> RoutingTable::Unbind(const BindingSpec& spec) {
 
 void RoutingTable::EraseBinding(Binding* binding) {
   ExchangeEntry* const source = binding->source;
-  std::vector<Binding*>& incoming = binding->destination->incoming;
+  std::vector<Binding*>& incoming = binding->destination->record->incoming;
   source->exchange->Unbind(*binding);
-  if (binding->destination->exchange != nullptr) --source->exchange_bindings;
+  if (!binding->destination->is_queue()) --source->exchange_bindings;
   if (source->exchange->UsesHeaders()) --headers_bindings_;
   incoming[binding->incoming_index] = incoming.back();
   incoming[binding->incoming_index]->incoming_index = binding->incoming_index;
@@ -213,8 +213,9 @@ void RoutingTable::EraseBinding(Binding* binding) {
 
 void RoutingTable::EraseIncoming(Destination* destination,
                                  std::vector<ExchangeEntry*>* emptied) {
-  while (!destination->incoming.empty()) {
-    Binding* const binding = destination->incoming.back();
+  const std::vector<Binding*>& incoming = destination->record->incoming;
+  while (!incoming.empty()) {
+    Binding* const binding = incoming.back();
     ExchangeEntry* const source = binding->source;
     EraseBinding(binding);
     if (source->bindings.empty()) emptied->push_back(source);
@@ -242,9 +243,8 @@ void RoutingTable::EraseAbandoned(std::vector<ExchangeEntry*> emptied) {
 
 // ---- Routing ----
 
-absl::Status RoutingTable::Route(
-    const Message& message,
-    std::vector<std::shared_ptr<RouteTarget>>* targets) const {
+absl::Status RoutingTable::Route(const Message& message,
+                                 std::vector<TargetId>* targets) const {
   const ExchangeEntry* const entry = FindEntry(message.exchange());
   if (entry == nullptr) return NoExchangeError(message.exchange(), vhost_);
   if (entry->spec.internal) {
@@ -254,9 +254,20 @@ absl::Status RoutingTable::Route(
   RouteList routes;
   RouteFrom(*entry, &input, &routes);
   for (const Destination* queue : routes.queues()) {
-    targets->push_back(queue->queue);
+    targets->push_back(queue->id);
   }
   return absl::OkStatus();
+}
+
+std::vector<std::shared_ptr<RouteTarget>> RoutingTable::Resolve(
+    absl::Span<const TargetId> ids) const {
+  std::vector<std::shared_ptr<RouteTarget>> targets;
+  targets.reserve(ids.size());
+  for (const TargetId id : ids) {
+    const Destination* const destination = destinations_.Find(id);
+    targets.push_back(destination == nullptr ? nullptr : destination->queue);
+  }
+  return targets;
 }
 
 void RoutingTable::RouteFrom(const ExchangeEntry& start, RoutingInput* input,
@@ -265,7 +276,7 @@ void RoutingTable::RouteFrom(const ExchangeEntry& start, RoutingInput* input,
   // visited twice (E2E-03, AE-04).
   routes->Add(&start.destination);
   for (size_t i = 0; i < routes->exchanges().size(); ++i) {
-    const ExchangeEntry& entry = *routes->exchanges()[i]->exchange;
+    const ExchangeEntry& entry = *routes->exchanges()[i]->record->exchange;
     const size_t matches_before = routes->matches();
     if (entry.spec.name == kDefaultExchangeName) {
       RouteByQueueName(*input, routes);
@@ -284,7 +295,7 @@ void RoutingTable::RouteByQueueName(const RoutingInput& input,
                                     RouteList* routes) const {
   for (const absl::string_view key : input.keys()) {
     const auto it = queues_.find(key);
-    if (it != queues_.end()) routes->Add(it->second.get());
+    if (it != queues_.end()) routes->Add(it->second);
   }
 }
 
@@ -326,8 +337,8 @@ std::vector<BindingSpec> RoutingTable::ListBindings() const {
   const auto key = [](const Binding* b) {
     return std::tuple<const std::string&, const std::string&, bool,
                       const std::string&, const std::string&>(
-        b->source->spec.name, b->destination->name,
-        b->destination->exchange != nullptr, b->routing_key,
+        b->source->spec.name, b->destination->record->name,
+        !b->destination->is_queue(), b->routing_key,
         b->arguments_identity);
   };
   std::sort(
@@ -349,10 +360,10 @@ std::vector<BindingSpec> RoutingTable::ListBindings() const {
   }
   for (const Binding* b : bindings) {
     result.push_back({b->source->spec.name,
-                      b->destination->exchange != nullptr
-                          ? DestinationKind::kExchange
-                          : DestinationKind::kQueue,
-                      b->destination->name, b->routing_key, b->arguments});
+                      b->destination->is_queue() ? DestinationKind::kQueue
+                                                 : DestinationKind::kExchange,
+                      b->destination->record->name, b->routing_key,
+                      b->arguments});
   }
   return result;
 }

@@ -12,9 +12,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "service/base/message.h"
 #include "service/base/types.h"
 #include "service/exchange/binding.h"
+#include "service/exchange/destination.h"
 #include "service/exchange/exchange.h"
 
 namespace kelpmq::service {
@@ -105,7 +107,9 @@ class RoutingTable {
 
   // As Router's.
   absl::Status Route(const Message& message,
-                     std::vector<std::shared_ptr<RouteTarget>>* targets) const;
+                     std::vector<TargetId>* targets) const;
+  std::vector<std::shared_ptr<RouteTarget>> Resolve(
+      absl::Span<const TargetId> ids) const;
   bool RoutesByKeyAlone(const Message& message) const;
 
  private:
@@ -135,7 +139,8 @@ class RoutingTable {
 
   std::string vhost_;
   absl::flat_hash_map<std::string, std::unique_ptr<ExchangeEntry>> exchanges_;
-  absl::flat_hash_map<std::string, std::unique_ptr<Destination>> queues_;
+  QueueDestinations destinations_;
+  absl::flat_hash_map<std::string, Destination*> queues_;  // in destinations_
   size_t headers_bindings_ = 0;  // those whose source is a headers exchange
 };
 

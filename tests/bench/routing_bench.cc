@@ -53,7 +53,7 @@ class Topology {
   // Routes the messages in turn, each of which must reach `expected` queues.
   void Run(const std::vector<MessageRef>& messages, size_t expected,
            benchmark::State& state) {
-    std::vector<std::shared_ptr<RouteTarget>> targets;
+    std::vector<TargetId> targets;
     size_t next = 0;
     size_t reached = 0;
     for (auto _ : state) {

@@ -315,11 +315,11 @@ class RoutingModel {
     }
     const MessageRef message =
         testing::MessageWithHeaders(exchange, keys[0], headers);
-    std::vector<std::shared_ptr<RouteTarget>> targets;
+    std::vector<TargetId> targets;
     const absl::Status status = router_.Route(*message, &targets);
     EXPECT_EQ(status.ok(), model_.exchanges.count(exchange) > 0);
     std::set<std::string> reached;
-    for (const auto& target : targets) {
+    for (const auto& target : router_.Resolve(targets)) {
       reached.insert(static_cast<const NamedTarget&>(*target).name);
     }
     EXPECT_EQ(reached.size(), targets.size()) << "a copy too many";

@@ -92,12 +92,13 @@ class RoutingFixture : public ::testing::Test {
   // each copy.
   Names Route(const std::string& exchange, const std::string& key,
               const Table& headers = {}) {
-    std::vector<std::shared_ptr<RouteTarget>> targets;
+    std::vector<TargetId> targets;
     const absl::Status status =
         router_.Route(*MessageWithHeaders(exchange, key, headers), &targets);
     EXPECT_TRUE(status.ok()) << status;
     Names names;
-    for (const auto& target : targets) {
+    for (const auto& target : router_.Resolve(targets)) {
+      if (target == nullptr) continue;  // gone since
       names.push_back(static_cast<const NamedTarget&>(*target).name);
     }
     std::sort(names.begin(), names.end());
@@ -105,7 +106,7 @@ class RoutingFixture : public ::testing::Test {
   }
   absl::Status RouteStatus(const std::string& exchange,
                            const std::string& key) {
-    std::vector<std::shared_ptr<RouteTarget>> targets;
+    std::vector<TargetId> targets;
     return router_.Route(*MessageWithHeaders(exchange, key, {}), &targets);
   }
 

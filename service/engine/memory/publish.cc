@@ -16,7 +16,7 @@ namespace {
 
 // What one queue gets of a batch.
 struct Share {
-  std::shared_ptr<Queue> queue;
+  TargetId target;
   std::vector<MessageRef> messages;
   std::vector<uint32_t> indexes;  // of the messages, into the batch
 };
@@ -48,26 +48,25 @@ class Shares {
   explicit Shares(size_t batch_size) : batch_size_(batch_size) {}
 
   // The share of a queue, as an index that stays valid.
-  uint32_t Of(std::shared_ptr<RouteTarget> target) {
+  uint32_t Of(TargetId target) {
     // A batch mostly goes to a handful of queues: look before hashing.
     constexpr size_t kFewShares = 8;
     if (shares_.size() <= kFewShares) {
       for (uint32_t i = 0; i < shares_.size(); ++i) {
-        if (shares_[i].queue.get() == target.get()) return i;
+        if (shares_[i].target == target) return i;
       }
     } else {
-      if (by_queue_.empty()) {
+      if (by_target_.empty()) {
         for (uint32_t i = 0; i < shares_.size(); ++i) {
-          by_queue_.emplace(shares_[i].queue.get(), i);
+          by_target_.emplace(shares_[i].target, i);
         }
       }
-      auto [it, inserted] = by_queue_.try_emplace(
-          target.get(), static_cast<uint32_t>(shares_.size()));
+      auto [it, inserted] = by_target_.try_emplace(
+          target, static_cast<uint32_t>(shares_.size()));
       if (!inserted) return it->second;
     }
     shares_.emplace_back();
-    // The vhost gives its router nothing but queues.
-    shares_.back().queue = std::static_pointer_cast<Queue>(std::move(target));
+    shares_.back().target = target;
     if (shares_.size() == 1) {  // mostly the only one, then it gets it all
       shares_.back().messages.reserve(batch_size_);
       shares_.back().indexes.reserve(batch_size_);
@@ -81,7 +80,7 @@ class Shares {
  private:
   const size_t batch_size_;
   std::vector<Share> shares_;
-  absl::flat_hash_map<const RouteTarget*, uint32_t> by_queue_;
+  absl::flat_hash_map<TargetId, uint32_t> by_target_;
 };
 
 // Enters what the queues refused into the result. An item that one queue
@@ -124,7 +123,7 @@ void PublishBatch(const Router& router, const std::string& vhost,
                   Done<PublishResult> done) {
   PublishResult result;
   Shares shares(items.size());
-  std::vector<std::shared_ptr<RouteTarget>> targets;
+  std::vector<TargetId> targets;
   std::vector<uint32_t> route;  // shares that the current item goes to
   // The item that `route` was made for, if it serves others of its key as well.
   const Message* routed = nullptr;
@@ -152,9 +151,7 @@ void PublishBatch(const Router& router, const std::string& vhost,
         result.failures.push_back({i, std::move(status)});
         continue;
       }
-      for (std::shared_ptr<RouteTarget>& target : targets) {
-        route.push_back(shares.Of(std::move(target)));
-      }
+      for (const TargetId target : targets) route.push_back(shares.Of(target));
       // Asking is worth it only if another item follows.
       if (i + 1 < items.size() && router.RoutesByKeyAlone(message)) {
         routed = &message;
@@ -180,6 +177,9 @@ void PublishBatch(const Router& router, const std::string& vhost,
 
   const size_t item_count = items.size();
   std::vector<Share> parts = std::move(shares).Take();
+  targets.clear();
+  for (const Share& share : parts) targets.push_back(share.target);
+  std::vector<std::shared_ptr<RouteTarget>> queues = router.Resolve(targets);
   auto gather = Gather<Refusal>::Create(
       parts.size(),
       [vhost, item_count, result = std::move(result),
@@ -189,9 +189,15 @@ void PublishBatch(const Router& router, const std::string& vhost,
       });
   for (size_t slot = 0; slot < parts.size(); ++slot) {
     Share& share = parts[slot];
-    Queue* queue = share.queue.get();
+    // The vhost gives its router nothing but queues.
+    auto target = std::static_pointer_cast<Queue>(std::move(queues[slot]));
+    if (target == nullptr) {  // gone since: it has dropped the messages
+      gather->Put(slot, {});
+      continue;
+    }
+    Queue* const queue = target.get();
     queue->Enqueue(std::move(share.messages),
-                   [gather, slot, queue = std::move(share.queue),
+                   [gather, slot, queue = std::move(target),
                     indexes = std::move(share.indexes)](
                        std::vector<uint32_t> refused) mutable {
                      Refusal refusal;
