@@ -164,9 +164,13 @@ FailureReport Explain(const absl::Status& status, const Target& target) {
       report.line =
           absl::StrCat("no answer in time from the broker at ", target.address);
       report.hint = "allow more time: --timeout 60";
+    } else if (absl::IsResourceExhausted(status)) {
+      // gRPC's own limit, which stands before the broker's.
+      report.hint = "see the limits: kelpmq status";
     } else if (absl::IsUnimplemented(status)) {
-      report.hint = absl::StrCat("is it a KelpMQ broker at ", target.address,
-                                 "? ask: kelpmq status");
+      report.hint = absl::StrCat(
+          "is there a KelpMQ broker at ", target.address,
+          ", as new as this program? check --address or KELPMQ_ADDRESS");
     }
     return report;
   }

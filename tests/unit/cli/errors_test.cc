@@ -1,0 +1,68 @@
+#include "service/cli/errors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "service/cli/text.h"
+
+namespace kelpmq::service::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+FailureReport Unreachable(const std::string& address) {
+  return Explain(
+      absl::UnavailableError("failed to connect to all addresses; last error: "
+                             "UNKNOWN: ipv4:127.0.0.1:1: Connection refused"),
+      {address, ""});
+}
+
+TEST(Explain, NamesTheInnermostCauseOfAnUnreachableBroker) {
+  const FailureReport report = Unreachable("127.0.0.1:1");
+  EXPECT_EQ(report.exit_code, ExitCode::kUnreachable);
+  EXPECT_EQ(report.line,
+            "cannot reach the broker at 127.0.0.1:1: Connection refused");
+}
+
+TEST(Explain, SaysHowToStartABrokerAtTheAddress) {
+  EXPECT_EQ(Unreachable("127.0.0.1:50672").hint,
+            "is the broker running? start it: kelpmq serve");
+  for (const char* address :
+       {"127.0.0.1:1", "localhost:1", "[::1]:1", "unix:/tmp/k.sock"}) {
+    EXPECT_THAT(Unreachable(address).hint,
+                HasSubstr("kelpmq serve --listen " + ShellWord(address)));
+  }
+}
+
+TEST(Explain, DoesNotStartABrokerForAnotherMachine) {
+  for (const char* address :
+       {"192.0.2.1:50672", "broker.example:50672", "localhost.example:1"}) {
+    const std::string hint = Unreachable(address).hint;
+    EXPECT_THAT(hint, HasSubstr("--address"));
+    EXPECT_THAT(hint, Not(HasSubstr("kelpmq serve")));
+  }
+}
+
+TEST(Explain, SendsWhatIsTooLargeForGrpcToTheLimits) {
+  const FailureReport report =
+      Explain(absl::ResourceExhaustedError("Received message larger than max"),
+              {"127.0.0.1:50672", ""});
+  EXPECT_EQ(report.line,
+            "Received message larger than max (RESOURCE_EXHAUSTED)");
+  EXPECT_EQ(report.hint, "see the limits: kelpmq status");
+}
+
+TEST(Explain, PutsReasonAndCodeBehindTheTextAndTheVhostIntoTheHint) {
+  const FailureReport report =
+      Explain(StatusOfItem(5, "QUEUE_NOT_FOUND",
+                           "NOT_FOUND - no queue 'q' in vhost 'v'", 404,
+                           {{"queue", "q"}}),
+              {"127.0.0.1:50672", "v"});
+  EXPECT_EQ(report.exit_code, ExitCode::kFailed);
+  EXPECT_EQ(report.line, "no queue 'q' in vhost 'v' (QUEUE_NOT_FOUND, 404)");
+  EXPECT_EQ(report.hint, "declare it: kelpmq declare queue q --vhost v");
+}
+
+}  // namespace
+}  // namespace kelpmq::service::cli
