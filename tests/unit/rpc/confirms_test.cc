@@ -78,7 +78,7 @@ TEST_F(ConfirmsTest, AFailureSaysWhatAStatusWould) {
             static_cast<int>(absl::StatusCode::kFailedPrecondition));
   EXPECT_EQ(failure.reason(), "NO_ROUTE");
   EXPECT_EQ(failure.amqp_code(), 312u);
-  EXPECT_EQ(failure.message(), "no queue");
+  EXPECT_EQ(failure.message(), "NO_ROUTE - no queue");
   EXPECT_THAT(ConfirmedIn(response_), ElementsAre(Pair(3, 3)));
 }
 

@@ -295,7 +295,7 @@ TEST_F(DeliveryStreamTest, LIMIT_03_ConsumersPerStreamAreLimited) {
   const v1::OperationError error = client->Receive()[0].cancelled().error();
   EXPECT_EQ(error.reason(), "LIMIT_EXCEEDED");
   EXPECT_EQ(error.message(),
-            "reached maximum (1) of consumers per channel");
+            "NOT_ALLOWED - reached maximum (1) of consumers per channel");
 }
 
 TEST_F(DeliveryStreamTest, ATemporaryBindingWithAnOverlongKeyIsRefused) {
