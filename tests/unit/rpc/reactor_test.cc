@@ -1,6 +1,7 @@
 #include "service/rpc/reactor.h"
 
 #include <atomic>
+#include <future>
 #include <thread>
 #include <vector>
 
@@ -40,14 +41,13 @@ TEST_F(Reactor, UnaryRoundTrip) {
 }
 
 TEST_F(Reactor, UnaryReplyMayComeLaterFromAnotherThread) {
-  std::thread replier;
+  std::promise<RawReply> asked;
+  std::thread replier([reply = asked.get_future()]() mutable {
+    reply.get()(BytesOf("later"));
+  });
   AddRawUnary(&methods_, kMethod, MethodTable::WhileDraining::kAllow,
-              [&replier](CallContext context, grpc::ByteBuffer request,
-                         RawReply reply) {
-                replier = std::thread([reply = std::move(reply)]() mutable {
-                  std::move(reply)(BytesOf("later"));
-                });
-              });
+              [&asked](CallContext context, grpc::ByteBuffer request,
+                       RawReply reply) { asked.set_value(std::move(reply)); });
   StartServer();
   EXPECT_EQ(CallUnary(channel_, kMethod, "").response, "later");
   replier.join();
