@@ -159,7 +159,8 @@ bool DeliveryStream::HoldReads() {
 }
 
 bool DeliveryStream::TooMuchWaits() const {
-  return outbox_.reply_count() + barrier_.size() > kMaxUnwrittenReplies;
+  return start_waits_ ||
+         outbox_.reply_count() + barrier_.size() > kMaxUnwrittenReplies;
 }
 
 // ---- Deliveries ----

@@ -71,8 +71,8 @@ class DeliveryStream : public DeliverySink,
   void Get(const v1::StreamGet& get);
   void Ping(uint64_t request_id);
 
-  // Whether the client must be held back because it does not read its replies.
-  // After true, read_more follows.
+  // Whether the client must be held back: it does not read its replies, or its
+  // last request waits for one before it. After true, read_more follows.
   bool HoldReads();
 
   // Ends the stream once all operations that have begun are through: consumers
@@ -119,6 +119,7 @@ class DeliveryStream : public DeliverySink,
     // What the client asked for while it was starting.
     std::vector<Operation> when_started;
     bool resume_when_started = false;
+    bool cancelling = false;  // the client has asked for its end
   };
   enum class State { kOpen, kEnding, kReleasing, kReleased, kFinished };
 
@@ -128,6 +129,11 @@ class DeliveryStream : public DeliverySink,
 
   absl::StatusOr<ConsumeParams> MakeConsumeParams(const v1::ConsumerSpec& spec,
                                                   ConsumerKey key) const;
+  // Whether a consumer is in the way whose cancel is still under way: what the
+  // client sent first takes effect first. Requires lease_->mu().
+  bool WaitsForCancel(const v1::ConsumerSpec& spec) const;
+  // A consumer is gone: the start that waited for it, if any, goes on.
+  void StartWaiting();
   // Checks id, tag and count, and enters the consumer as starting.
   absl::StatusOr<ConsumerKey> Enter(const v1::ConsumerSpec& spec,
                                     std::string tag);
@@ -146,7 +152,7 @@ class DeliveryStream : public DeliverySink,
   std::optional<Barrier::Ticket> Begin();
   absl::Status Bind(const v1::StreamOptions& options);
   void Finished(Barrier::Ticket ticket);
-  // Requires lease_->mu().
+  // What holds reads back. Requires lease_->mu().
   bool TooMuchWaits() const;
   void AddReply(grpc::ByteBuffer reply, std::vector<uint64_t> ack_tags = {});
   void GotError(uint64_t request_id, const absl::Status& error);
@@ -182,6 +188,9 @@ class DeliveryStream : public DeliverySink,
   uint32_t last_number_ = 0;  // of consumers
   absl::flat_hash_map<ConsumerKey, Consumer> consumers_;
   absl::flat_hash_map<uint32_t, ConsumerKey> key_of_;  // by consumer_id
+  // See WaitsForCancel. No request is read until it has begun.
+  std::optional<v1::ConsumerSpec> waiting_start_;
+  bool start_waits_ = false;
   Outbox outbox_;
   Barrier barrier_;
   bool writing_ = false;

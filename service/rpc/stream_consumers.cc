@@ -1,6 +1,8 @@
 // The consumers of a DeliveryStream: start, cancel, credit, flow.
 
 #include <limits>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -137,8 +139,44 @@ absl::StatusOr<ConsumerKey> DeliveryStream::Enter(const v1::ConsumerSpec& spec,
   return key;
 }
 
+bool DeliveryStream::WaitsForCancel(const v1::ConsumerSpec& spec) const {
+  const bool full =
+      consumers_.size() >= context_->limits.max_consumers_per_stream;
+  for (const auto& [key, consumer] : consumers_) {
+    if (consumer.cancelling &&
+        (full || consumer.consumer_id == spec.consumer_id() ||
+         consumer.consumer_tag == spec.consumer_tag())) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void DeliveryStream::StartWaiting() {
+  v1::ConsumerSpec spec;
+  {
+    MutexLock lock(&lease_->mu());
+    if (!waiting_start_.has_value() || WaitsForCancel(*waiting_start_)) return;
+    spec = *std::exchange(waiting_start_, std::nullopt);
+  }
+  StartConsumer(spec, /*ends_stream=*/false);
+  {
+    MutexLock lock(&lease_->mu());
+    start_waits_ = false;
+  }
+  Pump();
+}
+
 void DeliveryStream::StartConsumer(const v1::ConsumerSpec& spec,
                                    bool ends_stream) {
+  {
+    MutexLock lock(&lease_->mu());
+    if (WaitsForCancel(spec)) {
+      waiting_start_ = spec;
+      start_waits_ = true;
+      return;
+    }
+  }
   // Before it is entered: the stream's end must find no consumer that is
   // neither started nor waited for.
   const std::optional<Barrier::Ticket> ticket = Begin();
@@ -193,6 +231,7 @@ void DeliveryStream::OnStarted(ConsumerKey key, const ConsumeParams& params,
     }
     spec.set_consumer_tag(params.consumer_tag);
     StartFailed(spec, result.status(), ends_stream);
+    StartWaiting();
     for (Operation& operation : when_started) Finished(operation.ticket);
     return;
   }
@@ -273,6 +312,12 @@ void DeliveryStream::WhenStarted(uint32_t consumer_id, Operation::Run run) {
 }
 
 void DeliveryStream::CancelConsumer(uint32_t consumer_id) {
+  {
+    MutexLock lock(&lease_->mu());
+    auto it = key_of_.find(consumer_id);
+    if (it != key_of_.end())
+      consumers_.find(it->second)->second.cancelling = true;
+  }
   WhenStarted(consumer_id, [self = shared_from_this(), consumer_id](
                                const ConsumerRef& ref, Barrier::Ticket ticket) {
     ConsumerKey key = 0;  // names no consumer
@@ -316,6 +361,7 @@ void DeliveryStream::Cancelled(ConsumerKey key, CancelReason reason,
   }
   if (!error.ok()) End(std::move(error));
   Pump();
+  StartWaiting();
 }
 
 void DeliveryStream::GrantCredit(const v1::GrantCredit& credit) {

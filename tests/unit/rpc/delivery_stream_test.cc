@@ -288,6 +288,54 @@ TEST_F(DeliveryStreamTest, CONS_03_ATagIsFreeAgainAfterACancel) {
   EXPECT_TRUE(responses[2].has_started());
 }
 
+TEST_F(DeliveryStreamTest, CONS_03_AStartWaitsForACancelThatWasSentFirst) {
+  ASSERT_TRUE(Declare("other").ok());
+  auto client = Open();
+  v1::ConsumeRequest request = StartOf("q", 1);
+  request.mutable_start()->set_consumer_tag("tag");
+  client->Send(request);
+  client->Receive();
+  stream_engine_.HoldCancels();
+  client->Send(CancelOf(1));
+  // Even where another queue could answer sooner.
+  request.mutable_start()->set_queue("other");
+  client->Send(request);
+  EXPECT_THAT(client->Receive(), IsEmpty());
+  EXPECT_FALSE(client->call().reading()) << "later requests would overtake";
+  stream_engine_.LetCancelsGo();
+  const auto responses = client->Receive();
+  ASSERT_THAT(responses, SizeIs(2));
+  EXPECT_EQ(responses[0].cancelled().reason(),
+            v1::CANCEL_REASON_CLIENT_REQUEST);
+  EXPECT_EQ(responses[1].started().queue(), "other");
+  client->Send(PingOf(7));
+  EXPECT_EQ(client->Receive()[0].heartbeat().request_id(), 7u);
+}
+
+TEST_F(DeliveryStreamTest, LIMIT_03_AConsumerOnItsWayOutMakesRoom) {
+  context_.limits.max_consumers_per_stream = 1;
+  auto client = Consuming("q");
+  stream_engine_.HoldCancels();
+  client->Send(CancelOf(0));
+  client->Send(StartOf("q", 2));
+  EXPECT_THAT(client->Receive(), IsEmpty());
+  stream_engine_.LetCancelsGo();
+  const auto responses = client->Receive();
+  ASSERT_THAT(responses, SizeIs(2));
+  EXPECT_EQ(responses[1].started().consumer_id(), 2u);
+}
+
+TEST_F(DeliveryStreamTest, AStartThatWaitsWhenTheClientGoesNeverBegins) {
+  auto client = Consuming("q");
+  stream_engine_.HoldCancels();
+  client->Send(CancelOf(0));
+  client->Send(StartOf("q", 0));
+  client->Leave();
+  stream_engine_.LetCancelsGo();
+  EXPECT_EQ(FindQueue("q")->consumer_count, 0u);
+  EXPECT_EQ(leases_.live_count(), 0u);
+}
+
 TEST_F(DeliveryStreamTest, LIMIT_03_ConsumersPerStreamAreLimited) {
   context_.limits.max_consumers_per_stream = 1;
   auto client = Consuming("q");
@@ -364,8 +412,7 @@ TEST_F(DeliveryStreamTest, CANCEL_01_ADeletedQueueLosesThenCancels) {
   ASSERT_EQ(responses[0].lost().tags_size(), 1);
   EXPECT_EQ(responses[0].lost().tags(0).first(), 1u);
   EXPECT_EQ(responses[0].lost().tags(0).last(), 2u);
-  EXPECT_EQ(responses[1].cancelled().reason(),
-            v1::CANCEL_REASON_QUEUE_DELETED);
+  EXPECT_EQ(responses[1].cancelled().reason(), v1::CANCEL_REASON_QUEUE_DELETED);
   EXPECT_FALSE(client->finished());
   // ACK-03: no effect, and said so.
   client->Send(AckOf({1}));
@@ -533,9 +580,8 @@ TEST_F(DeliveryStreamTest, AConsumerThatAGetKeptOutGoesOn) {
   ASSERT_TRUE(Declare("other").ok());
   auto client = Consuming("q");
   // The get has reserved all there is, and finds nothing.
-  stream_engine_.set_before_get([this] {
-    Publish("", "q", {"1"}).IgnoreError();
-  });
+  stream_engine_.set_before_get(
+      [this] { Publish("", "q", {"1"}).IgnoreError(); });
   client->Send(GetOf("other", 1, /*max_messages=*/2));
   EXPECT_THAT(Bodies(*client), ElementsAre("1"));
 }

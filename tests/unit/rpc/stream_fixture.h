@@ -32,6 +32,14 @@ class SteeredEngine : public Engine {
       engine_->Settle(std::move(params), std::move(done));
     }
   }
+  // Cancels take effect only once they are let go.
+  void HoldCancels() { hold_cancels_ = true; }
+  void LetCancelsGo() {
+    hold_cancels_ = false;
+    for (auto& [consumer, done] : std::exchange(held_cancels_, {})) {
+      engine_->CancelConsumer(std::move(consumer), std::move(done));
+    }
+  }
   // Publishes take effect at once but are confirmed only once let go.
   void HoldConfirms() { hold_confirms_ = true; }
   void LetConfirmsGo() {
@@ -52,15 +60,14 @@ class SteeredEngine : public Engine {
     if (!hold_confirms_) {
       return engine_->Publish(std::move(params), std::move(done));
     }
-    engine_->Publish(std::move(params),
-                     [this, done = std::move(done)](
-                         absl::StatusOr<PublishResult> result) mutable {
-                       held_confirms_.push_back(
-                           [done = std::move(done),
-                            result = std::move(result)]() mutable {
-                             std::move(done)(std::move(result));
-                           });
-                     });
+    engine_->Publish(
+        std::move(params), [this, done = std::move(done)](
+                               absl::StatusOr<PublishResult> result) mutable {
+          held_confirms_.push_back(
+              [done = std::move(done), result = std::move(result)]() mutable {
+                std::move(done)(std::move(result));
+              });
+        });
   }
   void Get(GetParams params, Done<GetResult> done) override {
     if (before_get_) std::exchange(before_get_, nullptr)();
@@ -73,7 +80,11 @@ class SteeredEngine : public Engine {
     engine_->Consume(std::move(params), std::move(done));
   }
   void CancelConsumer(ConsumerRef consumer, DoneStatus done) override {
-    engine_->CancelConsumer(std::move(consumer), std::move(done));
+    if (hold_cancels_) {
+      held_cancels_.emplace_back(std::move(consumer), std::move(done));
+    } else {
+      engine_->CancelConsumer(std::move(consumer), std::move(done));
+    }
   }
   void UpdateConsumer(UpdateConsumerParams params, DoneStatus done) override {
     engine_->UpdateConsumer(std::move(params), std::move(done));
@@ -163,8 +174,11 @@ class SteeredEngine : public Engine {
   Engine* const engine_;
   bool hold_settles_ = false;
   std::vector<std::pair<SettleParams, Done<SettleResult>>> held_settles_;
+  bool hold_cancels_ = false;
+  std::vector<std::pair<ConsumerRef, DoneStatus>> held_cancels_;
   bool hold_confirms_ = false;
   std::vector<Closure> held_confirms_;
+  Closure after_release_;
   Closure before_get_;
   mutable Closure on_check_vhost_;
 };
