@@ -359,7 +359,11 @@ void DeliveryStream::Cancelled(ConsumerKey key, CancelReason reason,
       error = absl::OkStatus();
     }
   }
-  if (!error.ok()) End(std::move(error));
+  if (!error.ok()) {
+    // A vhost that is deleted takes its queues along: that is the news.
+    const bool vhost_gone = !context_->engine->CheckVhost(vhost_).ok();
+    End(vhost_gone ? VhostGoneError(vhost_) : std::move(error));
+  }
   Pump();
   StartWaiting();
 }

@@ -909,6 +909,13 @@ TEST_F(DeliveryStreamTest, SubscribeEndsWithItsConsumer) {
   EXPECT_EQ(ReasonOf(client->status()), "QUEUE_DELETED");
 }
 
+TEST_F(DeliveryStreamTest, VHOST_04_SubscribeEndsWithItsVhost) {
+  auto client = Subscribe("q");
+  client->Receive();
+  engine_.DeleteVhost("/", [](absl::StatusOr<bool>) {});
+  EXPECT_EQ(ReasonOf(client->status()), "VHOST_NOT_FOUND");
+}
+
 TEST_F(DeliveryStreamTest, SubscribeNeedsAStart) {
   FakeClient<v1::SubscribeResponse> client(
       std::make_shared<SubscribeStream>(&context_));
