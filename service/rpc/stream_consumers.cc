@@ -63,6 +63,24 @@ absl::Status ReadTemporaryQueue(const v1::TemporaryQueue& temporary,
   return absl::OkStatus();
 }
 
+// What the queue says, with the number that the client needs.
+absl::Status ConsumerResponseTooSmallError(const absl::Status& error,
+                                           uint64_t required_bytes) {
+  std::string vhost;
+  std::string queue;
+  for (auto& [key, value] : InfoOf(error).metadata) {
+    if (key == "vhost") vhost = value;
+    if (key == "queue") queue = value;
+  }
+  return MakeError(Reason::kResponseTooSmall,
+                   absl::StrCat("a message of queue '", queue, "' in vhost '",
+                                vhost, "' needs a response of ", required_bytes,
+                                " bytes: allow more and consume again"),
+                   {{"vhost", vhost},
+                    {"queue", queue},
+                    {"required_bytes", absl::StrCat(required_bytes)}});
+}
+
 }  // namespace
 
 absl::StatusOr<ConsumeParams> DeliveryStream::MakeConsumeParams(
@@ -337,6 +355,11 @@ void DeliveryStream::CancelConsumer(uint32_t consumer_id) {
 void DeliveryStream::ConsumerCancelled(uint32_t consumer_key,
                                        CancelReason reason, absl::Status error,
                                        uint64_t required_bytes) {
+  if (required_bytes > 0) {
+    // The queue knows of its delivery alone, the client sets the whole.
+    required_bytes = RequiredResponseBytes(required_bytes);
+    error = ConsumerResponseTooSmallError(error, required_bytes);
+  }
   Cancelled(consumer_key, reason, std::move(error), required_bytes);
 }
 

@@ -26,10 +26,10 @@ absl::StatusOr<StreamSettings> ReadStreamOptions(
   StreamSettings settings;
   if (options.max_response_bytes() != 0) {
     if (options.max_response_bytes() < kMinResponseBytes) {
-      return MakeError(Reason::kInvalidValue,
-                       absl::StrCat("max_response_bytes is ",
-                                    options.max_response_bytes(),
-                                    "; at least ", kMinResponseBytes));
+      return MakeError(
+          Reason::kInvalidValue,
+          absl::StrCat("max_response_bytes is ", options.max_response_bytes(),
+                       "; at least ", kMinResponseBytes));
     }
     settings.max_response_bytes = options.max_response_bytes();
   }
@@ -50,9 +50,9 @@ absl::StatusOr<StreamSettings> ReadStreamOptions(
 
 absl::StatusOr<absl::Duration> ReadLeaseDuration(
     const google::protobuf::Duration& duration) {
-  return ToDuration("lease_duration", duration,
-                    {kDefaultLeaseDuration, kMinLeaseDuration,
-                     kMaxLeaseDuration});
+  return ToDuration(
+      "lease_duration", duration,
+      {kDefaultLeaseDuration, kMinLeaseDuration, kMaxLeaseDuration});
 }
 
 std::optional<SettleAction> ReadSettleAction(v1::SettleAction action) {
@@ -100,7 +100,8 @@ grpc::ByteBuffer EncodeCreditDrained(uint32_t consumer_id,
   return Serialize(response);
 }
 
-absl::Status ResponseTooSmallError(uint64_t required_bytes) {
+absl::Status ResponseTooSmallError(uint64_t delivery_bytes) {
+  const uint64_t required_bytes = RequiredResponseBytes(delivery_bytes);
   return MakeError(
       Reason::kResponseTooSmall,
       absl::StrCat("the first message needs a response of ", required_bytes,

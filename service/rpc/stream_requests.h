@@ -1,10 +1,10 @@
 #ifndef KELPMQ_SERVICE_RPC_STREAM_REQUESTS_H_
 #define KELPMQ_SERVICE_RPC_STREAM_REQUESTS_H_
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <cstdint>
 #include <optional>
-
-#include <grpcpp/support/byte_buffer.h>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -63,8 +63,12 @@ grpc::ByteBuffer EncodeSettled(v1::Settled settled);
 grpc::ByteBuffer EncodeCreditDrained(uint32_t consumer_id,
                                      uint32_t unused_credit);
 
+// The limit that lets a response with this delivery alone through.
+inline uint64_t RequiredResponseBytes(uint64_t delivery_bytes) {
+  return delivery_bytes + kResponseOverheadBytes;
+}
 // RESPONSE_TOO_SMALL with `required_bytes`.
-absl::Status ResponseTooSmallError(uint64_t required_bytes);
+absl::Status ResponseTooSmallError(uint64_t delivery_bytes);
 
 }  // namespace kelpmq::service
 

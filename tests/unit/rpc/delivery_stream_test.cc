@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "service/rpc/stream_errors.h"
 #include "tests/unit/rpc/stream_fixture.h"
 
@@ -100,8 +102,36 @@ TEST_F(DeliveryStreamTest, AMessageThatCannotFitCancelsTheConsumer) {
   ASSERT_THAT(responses, SizeIs(1));
   EXPECT_EQ(responses[0].cancelled().reason(),
             v1::CANCEL_REASON_RESPONSE_TOO_SMALL);
-  EXPECT_GT(responses[0].cancelled().required_bytes(), 70u * 1024);
+  const uint64_t required_bytes = responses[0].cancelled().required_bytes();
+  EXPECT_GT(required_bytes, 70u * 1024);
+  const auto& metadata = responses[0].cancelled().error().metadata();
+  EXPECT_EQ(metadata.at("required_bytes"), absl::StrCat(required_bytes));
+  EXPECT_EQ(metadata.at("queue"), "q");
   EXPECT_EQ(FindQueue("q")->messages_ready, 1u);
+  // So much, and no less, it takes.
+  for (const uint64_t limit : {required_bytes - 1, required_bytes}) {
+    request.mutable_options()->set_max_response_bytes(limit);
+    auto another = Open();
+    another->Send(request);
+    EXPECT_THAT(Bodies(*another), SizeIs(limit == required_bytes ? 1 : 0));
+  }
+}
+
+TEST_F(DeliveryStreamTest, AGetThatCannotFitSaysWhatItTakes) {
+  Publish("", "q", {std::string(70 * 1024, 'x')}).IgnoreError();
+  v1::ConsumeRequest request = GetOf("q", 1);
+  request.mutable_options()->set_max_response_bytes(64 * 1024);
+  auto client = Open();
+  client->Send(request);
+  const v1::OperationError error = client->Receive()[0].got().error();
+  EXPECT_EQ(error.reason(), "RESPONSE_TOO_SMALL");
+  uint32_t required_bytes = 0;
+  ASSERT_TRUE(
+      absl::SimpleAtoi(error.metadata().at("required_bytes"), &required_bytes));
+  request.mutable_options()->set_max_response_bytes(required_bytes);
+  auto another = Open();
+  another->Send(request);
+  EXPECT_EQ(another->Receive()[0].got().deliveries_size(), 1);
 }
 
 TEST_F(DeliveryStreamTest, ASlowReaderHoldsOneBatchAndTheOneBeingWritten) {
