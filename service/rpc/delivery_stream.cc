@@ -466,9 +466,11 @@ void DeliveryStream::OnReleased(uint64_t requeued_count) {
     requeued_count_ = requeued_count;
   }
   if (registered) {
-    context_->leases->Remove(lease_->id(), lease_->out_count() > 0
-                                               ? Leases::End::kRequeued
-                                               : Leases::End::kAllSettled);
+    // A settle from elsewhere may have taken, in vain, what went back.
+    const bool all_settled = requeued_count == 0 && lease_->out_count() == 0;
+    context_->leases->Remove(lease_->id(), all_settled
+                                               ? Leases::End::kAllSettled
+                                               : Leases::End::kRequeued);
     context_->streams->Remove(this);
   }
   std::vector<Released> on_released;

@@ -810,6 +810,21 @@ TEST_F(DeliveryStreamTest, LeasesEndAsTheirDeliveriesDid) {
   EXPECT_EQ(ReasonOf(leases_.Find(lease_after_end(true))), "OK");
 }
 
+TEST_F(DeliveryStreamTest, AnAckThatCrossesTheEndDoesNotMakeItSettled) {
+  Publish("", "q", {"1"}).IgnoreError();
+  auto client = Open();
+  client->Send(StartOf("q"));
+  const std::string lease_id = client->Receive()[0].started().lease_id();
+  const std::shared_ptr<Lease> lease = leases_.Find(lease_id)->lease;
+  stream_engine_.set_after_release([&lease] {
+    lease->Settle(SettleAction::kAck, {{1}, {}, 0, false},
+                  [](SettleOutcome) {});
+  });
+  client->Leave();
+  EXPECT_EQ(FindQueue("q")->messages_ready, 1u);
+  EXPECT_EQ(ReasonOf(leases_.Find(lease_id)), "LEASE_EXPIRED");
+}
+
 TEST_F(DeliveryStreamTest, WhatWentWithItsQueueWasNotSettled) {
   QueueSpec spec;
   spec.name = "auto";

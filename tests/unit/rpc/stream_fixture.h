@@ -46,6 +46,10 @@ class SteeredEngine : public Engine {
     hold_confirms_ = false;
     for (Closure& confirm : std::exchange(held_confirms_, {})) confirm();
   }
+  // Runs once, when what a stream held has been released and nobody knows yet.
+  void set_after_release(Closure after_release) {
+    after_release_ = std::move(after_release);
+  }
   // Runs once, before the next get.
   void set_before_get(Closure before_get) {
     before_get_ = std::move(before_get);
@@ -103,7 +107,14 @@ class SteeredEngine : public Engine {
     }
   }
   void Release(ReleaseParams params, Done<uint64_t> done) override {
-    engine_->Release(std::move(params), std::move(done));
+    engine_->Release(std::move(params),
+                     [this, done = std::move(done)](
+                         absl::StatusOr<uint64_t> requeued) mutable {
+                       if (after_release_) {
+                         std::exchange(after_release_, nullptr)();
+                       }
+                       std::move(done)(std::move(requeued));
+                     });
   }
   void DeclareExchange(DeclareExchangeParams params,
                        Done<DeclareExchangeResult> done) override {
