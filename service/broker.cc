@@ -131,7 +131,10 @@ void Broker::BeginDrain(absl::Duration timeout) {
   parts_->streams.DrainAll(deadline);
 }
 
-bool Broker::drained() const { return parts_->streams.WaitedForCount() == 0; }
+bool Broker::drained() const {
+  return parts_->streams.WaitedForCount() == 0 &&
+         parts_->leases.live_count() == 0;
+}
 
 void Broker::Stop() {
   BeginDrain(absl::ZeroDuration());

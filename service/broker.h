@@ -43,7 +43,8 @@ class Broker {
   // First step of a stop: health says NOT_SERVING, streams are told, new ones
   // are refused, and the rest is served for `timeout` more of real time.
   void BeginDrain(absl::Duration timeout);
-  // Whether there is nothing left to wait for.
+  // Whether there is nothing left to wait for: no stream is open, and no Get
+  // has deliveries that may yet be settled.
   bool drained() const;
   // Second step: ends the streams that are left and stops. Blocks.
   void Stop();

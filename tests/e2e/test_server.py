@@ -207,6 +207,23 @@ def test_drain_warns_streams_and_lets_work_end(own_broker, own_client):
     assert own_broker.wait() == 0
 
 
+def test_drain_waits_for_the_acks_of_a_get(own_broker, own_client):
+    name = own_client.declare()
+    own_client.publish(name, *"ab")
+    got = own_client.get(name, max_messages=2)
+    health = wire.Stream(health_pb2_grpc.HealthStub(own_client.channel).Watch(
+        health_pb2.HealthCheckRequest()))
+    health.take(lambda r: r.status == SERVING)
+    own_broker.terminate()
+    health.take(lambda r: r.status == NOT_SERVING)
+    for tag in (1, 2):
+        answer = own_client.messaging.Ack(pb.AckRequest(
+            lease_id=got.lease_id, delivery_tags=[tag]), timeout=wire.PATIENCE)
+        assert answer.settled_count == 1
+    # With the last ack there is nothing left to wait for.
+    assert own_broker.wait(5) == 0
+
+
 def test_what_drain_confirms_was_taken(own_broker, own_client):
     """Batches are published without pause; each confirm that came is counted by the broker too."""
     client = own_client
