@@ -123,21 +123,18 @@ absl::Status CheckTcp(const ListenSocket& listen) {
   return absl::OkStatus();
 }
 
-absl::Status CheckUnix(const ListenSocket& listen) {
-  const std::string path = listen.address.substr(kUnixPrefix.size());
+// Takes a socket file out of the way that a server left behind.
+absl::Status RemoveStale(const ListenSocket& listen, const sockaddr_un& name) {
   struct stat status;
-  if (lstat(path.c_str(), &status) != 0) {
+  if (lstat(name.sun_path, &status) != 0) {
     return errno == ENOENT ? absl::OkStatus()
                            : CannotListen(listen, strerror(errno));
   }
   if (!S_ISSOCK(status.st_mode)) {
     return CannotListen(listen, "a file that is not a socket is in the way");
   }
-  // A socket file stays behind when its server is killed. Whether one is alive
-  // shows by calling it; gRPC would take its place without asking.
-  sockaddr_un name = {};
-  name.sun_family = AF_UNIX;
-  memcpy(name.sun_path, path.c_str(), path.size());
+  // Whether its server is alive shows by calling it; gRPC would take its place
+  // without asking.
   Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) return CannotListen(listen, strerror(errno));
   if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&name),
@@ -146,9 +143,27 @@ absl::Status CheckUnix(const ListenSocket& listen) {
     return CannotListen(listen, "Address already in use");
   }
   if (errno != ECONNREFUSED) return CannotListen(listen, strerror(errno));
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+  if (unlink(name.sun_path) != 0 && errno != ENOENT) {
     return CannotListen(listen, strerror(errno));
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckUnix(const ListenSocket& listen) {
+  const std::string path = listen.address.substr(kUnixPrefix.size());
+  sockaddr_un name = {};
+  name.sun_family = AF_UNIX;
+  memcpy(name.sun_path, path.c_str(), path.size());
+  absl::Status removed = RemoveStale(listen, name);
+  if (!removed.ok()) return removed;
+  // No such folder, no right to write there: gRPC would not say which.
+  Fd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return CannotListen(listen, strerror(errno));
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) !=
+      0) {
+    return CannotListen(listen, strerror(errno));
+  }
+  unlink(name.sun_path);
   return absl::OkStatus();
 }
 

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <set>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "service/base/error.h"
@@ -39,6 +41,20 @@ void SetChannelArguments(const ServerOptions& options,
   builder->SetMaxReceiveMessageSize(
       static_cast<int>(options.max_request_bytes));
   builder->SetMaxSendMessageSize(-1);  // no limit: clients state their own
+}
+
+// Each by itself can be bound; only together they cannot, or, where they are
+// Unix sockets, one would push the other out of its place.
+absl::Status CheckTwice(const std::vector<ListenSocket>& sockets) {
+  std::set<absl::string_view> addresses;
+  for (const ListenSocket& socket : sockets) {
+    if (!socket.is_unix && absl::EndsWith(socket.address, ":0")) continue;
+    if (!addresses.insert(socket.address).second) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", socket.address, "' is to be listened on twice"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 // "127.0.0.1:0" and 4711: "127.0.0.1:4711".
@@ -79,6 +95,7 @@ absl::Status Server::Listen(const ServerOptions& options) {
     if (!resolved.ok()) return resolved.status();
     sockets.insert(sockets.end(), resolved->begin(), resolved->end());
   }
+  if (absl::Status status = CheckTwice(sockets); !status.ok()) return status;
   for (const ListenSocket& socket : sockets) {
     if (absl::Status status = CheckBindable(socket); !status.ok()) {
       return status;

@@ -259,6 +259,27 @@ TEST_F(ServerTest, LiveUnixSocketIsAnError) {
   EXPECT_TRUE(CallUnary(channel_, kUnary, "").status.ok());
 }
 
+TEST_F(ServerTest, UnixSocketInAnAbsentFolderSaysWhy) {
+  options_.listen = {"unix:" + SocketPath("absent") + "/socket"};
+  const absl::Status status =
+      Server::Start(options_, &methods_, &draining_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(status.message().find("No such file or directory"),
+            absl::string_view::npos)
+      << status;
+}
+
+TEST_F(ServerTest, AnAddressIsListenedOnOnce) {
+  const std::string path = "unix:" + SocketPath("twice");
+  for (const std::string& address : {path, std::string("127.0.0.1:1")}) {
+    options_.listen = {address, address};
+    EXPECT_EQ(Server::Start(options_, &methods_, &draining_).status().code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  options_.listen = {"127.0.0.1:0", "127.0.0.1:0"};
+  EXPECT_TRUE(Server::Start(options_, &methods_, &draining_).ok());
+}
+
 TEST_F(ServerTest, FileThatIsNoSocketIsNotTouched) {
   const std::string path = SocketPath("file");
   std::ofstream(path) << "precious";
