@@ -57,30 +57,27 @@ absl::StatusOr<absl::Time> GetLease::Begin(absl::Duration duration) {
   return session_end();
 }
 
-void GetLease::Schedule(absl::Time when) {
+bool GetLease::Schedule(absl::Time when) {
   TimerQueue::TimerId superseded;
+  bool over;
   // The timer owns the lease: it is what lives until somebody settles.
   const TimerQueue::TimerId timer = context_->engine_timers->Schedule(
       when, [self = shared_from_this()] { self->OnTimer(); });
   {
     MutexLock lock(&mu_);
-    superseded = forgotten_ ? timer : timer_;
+    over = forgotten_;
+    superseded = over ? timer : timer_;
     timer_ = timer;
     expire_time_ = when;
   }
   context_->engine_timers->Cancel(superseded);
+  return !over;
 }
 
 absl::StatusOr<absl::Time> GetLease::Extend(absl::Duration duration) {
   const absl::Time when = context_->engine_clock->Now() + duration;
-  {
-    MutexLock lock(&mu_);
-    if (forgotten_) {
-      return MakeError(Reason::kLeaseExpired, "the lease has ended");
-    }
-  }
-  Schedule(when);
-  return when;
+  if (Schedule(when)) return when;
+  return MakeError(Reason::kLeaseExpired, "the lease has ended");
 }
 
 void GetLease::OnTimer() {

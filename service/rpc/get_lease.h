@@ -65,7 +65,8 @@ class GetLease : public DeliverySink,
   explicit GetLease(const MessagingContext* context);
 
   absl::StatusOr<absl::Time> Extend(absl::Duration duration);
-  void Schedule(absl::Time when);
+  // Lets the lease run out at this time; false: it is over already.
+  bool Schedule(absl::Time when);
   void OnTimer();
   // Takes it off the tables once; false: that has been done.
   bool Forget(Leases::End end);
