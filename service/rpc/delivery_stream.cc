@@ -99,7 +99,7 @@ absl::Status DeliveryStream::Bind(const v1::StreamOptions& options) {
                        {{"vhost", vhost_}});
     }
   }
-  context_->leases->Add(lease_);
+  context_->leases->Add(lease_, Leases::Kind::kStream);
   {
     MutexLock lock(&lease_->mu());
     registered_ = true;

@@ -60,6 +60,11 @@ class DeliveryTags {
     std::vector<TagFailure> failures;
   };
 
+  DeliveryTags() = default;
+  // Tags up to this one, all of them settled.
+  explicit DeliveryTags(uint64_t highest_settled)
+      : next_tag_(highest_settled + 1), first_slot_tag_(highest_settled + 1) {}
+
   // The next tag, for a delivery of `queue`.
   uint64_t Issue(const QueueRef& queue, uint64_t delivery_id,
                  uint32_t consumer_key, uint32_t bytes);

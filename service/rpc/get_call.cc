@@ -55,11 +55,11 @@ absl::StatusOr<GetCall::Wanted> GetCall::Read(const v1::GetRequest& request) {
   if (!wait.ok()) return wait.status();
   wanted.wait = std::min(*wait, kMaxWait);
   if (!wanted.auto_ack &&
-      context_->leases->live_count() >= context_->limits.max_get_leases) {
+      context_->leases->live_get_count() >= context_->limits.max_get_leases) {
     return MakeError(
         Reason::kLimitExceeded,
         absl::StrCat("the server has ", context_->limits.max_get_leases,
-                     " leases: settle some"),
+                     " Get leases: settle some"),
         {{"limit", absl::StrCat(context_->limits.max_get_leases)}});
   }
 

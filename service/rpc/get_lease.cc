@@ -43,7 +43,7 @@ absl::Status GetLease::session_end() const {
 }
 
 absl::StatusOr<absl::Time> GetLease::Begin(absl::Duration duration) {
-  context_->leases->Add(lease_);
+  context_->leases->Add(lease_, Leases::Kind::kGet);
   const absl::Time when = context_->engine_clock->Now() + duration;
   Schedule(when);
   {

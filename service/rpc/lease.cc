@@ -184,4 +184,9 @@ size_t Lease::out_count() const {
   return tags_.out_count();
 }
 
+uint64_t Lease::highest_issued() const {
+  MutexLock lock(&mu_);
+  return tags_.highest_issued();
+}
+
 }  // namespace kelpmq::service

@@ -75,6 +75,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
   // The queues that it holds deliveries of.
   std::vector<QueueRef> queues() const;
   size_t out_count() const;
+  uint64_t highest_issued() const;
 
  private:
   const std::string id_;

@@ -7,20 +7,28 @@ namespace kelpmq::service {
 
 std::string Leases::NewId() { return MakeServerName("lease-"); }
 
-void Leases::Add(std::shared_ptr<Lease> lease) {
+void Leases::Add(std::shared_ptr<Lease> lease, Kind kind) {
   MutexLock lock(&mu_);
   const std::string id = lease->id();
-  live_.emplace(id, std::move(lease));
+  live_.emplace(id, Live{std::move(lease), kind});
+  if (kind == Kind::kGet) ++live_get_count_;
 }
 
 void Leases::Remove(const std::string& id, End end) {
   std::shared_ptr<Lease> removed;  // outlives the lock
+  {
+    MutexLock lock(&mu_);
+    auto it = live_.find(id);
+    if (it != live_.end()) removed = it->second.lease;
+  }
+  if (removed == nullptr) return;
+  const uint64_t highest_tag = removed->highest_issued();
   MutexLock lock(&mu_);
   auto it = live_.find(id);
   if (it == live_.end()) return;
-  removed = std::move(it->second);
+  if (it->second.kind == Kind::kGet) --live_get_count_;
   live_.erase(it);
-  ended_.emplace(id, end);
+  ended_.emplace(id, Ended{end, highest_tag});
   ended_order_.emplace_back(clock_->Now(), id);
   ForgetOld();
 }
@@ -36,7 +44,8 @@ void Leases::ForgetOld() {
 
 absl::StatusOr<Leases::Found> Leases::Find(const std::string& id) {
   MutexLock lock(&mu_);
-  if (auto it = live_.find(id); it != live_.end()) return Found{it->second};
+  if (auto it = live_.find(id); it != live_.end())
+    return Found{it->second.lease};
   ForgetOld();
   auto it = ended_.find(id);
   if (it == ended_.end()) {
@@ -44,7 +53,9 @@ absl::StatusOr<Leases::Found> Leases::Find(const std::string& id) {
                      "no such lease: it never existed here, or it ended more "
                      "than a minute ago");
   }
-  if (it->second == End::kAllSettled) return Found{};
+  if (it->second.end == End::kAllSettled) {
+    return Found{nullptr, it->second.highest_tag};
+  }
   return MakeError(Reason::kLeaseExpired,
                    "the lease has ended and its unsettled deliveries went back "
                    "to their queues");
@@ -53,6 +64,11 @@ absl::StatusOr<Leases::Found> Leases::Find(const std::string& id) {
 size_t Leases::live_count() const {
   MutexLock lock(&mu_);
   return live_.size();
+}
+
+size_t Leases::live_get_count() const {
+  MutexLock lock(&mu_);
+  return live_get_count_;
 }
 
 }  // namespace kelpmq::service

@@ -1,6 +1,7 @@
 #ifndef KELPMQ_SERVICE_RPC_LEASES_H_
 #define KELPMQ_SERVICE_RPC_LEASES_H_
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
@@ -29,9 +30,13 @@ class Leases {
     kRequeued,    // what was out went back to its queues
   };
 
+  // Whose deliveries it holds.
+  enum class Kind { kStream, kGet };
+
   // How a lease that Find was asked for stands.
   struct Found {
     std::shared_ptr<Lease> lease;  // null: it has ended, all settled
+    uint64_t highest_tag = 0;      // that an ended one had issued
   };
 
   explicit Leases(const Clock* clock) : clock_(clock) {}
@@ -40,7 +45,7 @@ class Leases {
   // a lease of another server start.
   static std::string NewId();
 
-  void Add(std::shared_ptr<Lease> lease);
+  void Add(std::shared_ptr<Lease> lease, Kind kind);
   // The lease takes no more settles. No effect if it has ended already.
   void Remove(const std::string& id, End end);
 
@@ -49,15 +54,26 @@ class Leases {
   absl::StatusOr<Found> Find(const std::string& id);
 
   size_t live_count() const;
+  // Those of kind kGet.
+  size_t live_get_count() const;
 
  private:
+  struct Live {
+    std::shared_ptr<Lease> lease;
+    Kind kind;
+  };
+  struct Ended {
+    End end;
+    uint64_t highest_tag;
+  };
+
   void ForgetOld() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock* const clock_;
   mutable Mutex mu_;
-  absl::flat_hash_map<std::string, std::shared_ptr<Lease>> live_
-      ABSL_GUARDED_BY(mu_);
-  absl::flat_hash_map<std::string, End> ended_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, Live> live_ ABSL_GUARDED_BY(mu_);
+  size_t live_get_count_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::flat_hash_map<std::string, Ended> ended_ ABSL_GUARDED_BY(mu_);
   std::deque<std::pair<absl::Time, std::string>> ended_order_
       ABSL_GUARDED_BY(mu_);
 };

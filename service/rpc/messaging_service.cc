@@ -11,6 +11,7 @@
 #include "service/rpc/confirms.h"
 #include "service/rpc/consume_stream.h"
 #include "service/rpc/convert.h"
+#include "service/rpc/delivery_tags.h"
 #include "service/rpc/get_call.h"
 #include "service/rpc/publish_request.h"
 #include "service/rpc/publish_stream.h"
@@ -80,28 +81,6 @@ absl::Status ToStatus(const std::vector<TagFailure>& failures) {
   status.SetPayload(kSettleFailuresDetail,
                     absl::Cord(detail.SerializeAsString()));
   return status;
-}
-
-// What is wrong with a selection, whatever the lease holds.
-std::vector<TagFailure> InvalidTags(const TagSelection& selection) {
-  std::vector<TagFailure> invalid;
-  const auto check = [&invalid](TagSpan span) {
-    if (span.first == 0 || span.first > span.last) {
-      invalid.push_back({span, TagFailureReason::kInvalid});
-    }
-  };
-  for (uint64_t tag : selection.tags) check({tag, tag});
-  for (const TagSpan& range : selection.ranges) check(range);
-  return invalid;
-}
-
-// Tags that a selection names one by one or as ranges.
-uint64_t CountNamed(const TagSelection& selection) {
-  uint64_t count = selection.tags.size();
-  for (const TagSpan& range : selection.ranges) {
-    count += range.last - range.first + 1;
-  }
-  return count;
 }
 
 }  // namespace
@@ -234,29 +213,23 @@ void MessagingService::Settle(const Request& request, SettleAction action,
     std::move(reply)(found.status());
     return;
   }
-  if (found->lease == nullptr) {
-    if (std::vector<TagFailure> invalid = InvalidTags(selection);
-        !invalid.empty()) {
-      std::move(reply)(ToStatus(invalid));
+  auto answer = [reply = std::move(reply)](SettleOutcome outcome) mutable {
+    if (!outcome.failures.empty()) {
+      std::move(reply)(ToStatus(outcome.failures));
       return;
     }
     Response response;
-    response.set_already_settled_count(CountNamed(selection));
+    response.set_settled_count(outcome.settled_count);
+    response.set_already_settled_count(outcome.already_settled_count);
     std::move(reply)(std::move(response));
+  };
+  if (found->lease == nullptr) {
+    DeliveryTags::Taken taken =
+        DeliveryTags(found->highest_tag).Take(selection);
+    answer({0, taken.already_settled_count, std::move(taken.failures)});
     return;
   }
-  found->lease->Settle(
-      action, selection,
-      [reply = std::move(reply)](SettleOutcome outcome) mutable {
-        if (!outcome.failures.empty()) {
-          std::move(reply)(ToStatus(outcome.failures));
-          return;
-        }
-        Response response;
-        response.set_settled_count(outcome.settled_count);
-        response.set_already_settled_count(outcome.already_settled_count);
-        std::move(reply)(std::move(response));
-      });
+  found->lease->Settle(action, selection, std::move(answer));
 }
 
 void MessagingService::ExtendLease(const v1::ExtendLeaseRequest& request,

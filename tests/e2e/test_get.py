@@ -181,6 +181,12 @@ def test_a_lease_whose_deliveries_are_settled_answers_already_settled(client, fi
     ack(client, got, all=True)
     answer = ack(client, got, delivery_tags=[1, 2])
     assert (answer.settled_count, answer.already_settled_count) == (0, 2)
+    # What is named twice counts once, and a tag that never was is still unknown.
+    answer = ack(client, got, delivery_tags=[1, 1], ranges=[types_pb2.TagRange(first=1, last=2)])
+    assert answer.already_settled_count == 2
+    assert ack(client, got, up_to=2).already_settled_count == 0
+    with wire.fails(FAILED, "UNKNOWN_DELIVERY_TAG"):
+        ack(client, got, delivery_tags=[3])
 
 
 @pytest.mark.parametrize("fields", [

@@ -125,6 +125,19 @@ TEST_F(DeliveryTagsTest, TAG_01_ASecondSettleIsCountedAndHasNoEffect) {
   EXPECT_THAT(again.failures, IsEmpty());
 }
 
+TEST_F(DeliveryTagsTest, TAG_01_TagsThatAreAllSettledAnswerSo) {
+  tags_ = DeliveryTags(/*highest_settled=*/3);
+  TagSelection selection = Tags({1, 1, 2});
+  selection.ranges = {{2, 3}};
+  DeliveryTags::Taken taken = tags_.Take(selection);
+  EXPECT_THAT(taken.taken, IsEmpty());
+  EXPECT_EQ(taken.already_settled_count, 3u);
+  EXPECT_THAT(taken.failures, IsEmpty());
+  taken = tags_.Take(Tags({4}));
+  ASSERT_THAT(taken.failures, SizeIs(1));
+  EXPECT_EQ(taken.failures[0].reason, TagFailureReason::kUnknownTag);
+}
+
 TEST_F(DeliveryTagsTest, TAG_01_ATagNeverIssuedIsUnknownAndTheOthersSettle) {
   Issue(2);
   const DeliveryTags::Taken taken = tags_.Take(Tags({2, 3}));
@@ -363,7 +376,9 @@ class DeliveryTagsModelTest : public ::testing::TestWithParam<uint32_t> {
   uint64_t Below(uint64_t n) {
     return std::uniform_int_distribution<uint64_t>(0, n - 1)(random_);
   }
-  bool Chance(int percent) { return Below(100) < static_cast<uint64_t>(percent); }
+  bool Chance(int percent) {
+    return Below(100) < static_cast<uint64_t>(percent);
+  }
   uint64_t AnyTag() { return Below(naive_.size() + 4); }
 
   TagSelection AnySelection() {

@@ -17,9 +17,9 @@ using ::kelpmq::service::testing::ReasonOf;
 
 class LeasesTest : public ::testing::Test {
  protected:
-  std::string Add() {
+  std::string Add(Leases::Kind kind = Leases::Kind::kGet) {
     auto lease = std::make_shared<Lease>(Leases::NewId(), nullptr);
-    leases_.Add(lease);
+    leases_.Add(lease, kind);
     return lease->id();
   }
 
@@ -43,6 +43,17 @@ TEST_F(LeasesTest, ALiveLeaseIsFound) {
   ASSERT_NE(found->lease, nullptr);
   EXPECT_EQ(found->lease->id(), id);
   EXPECT_EQ(leases_.live_count(), 1u);
+}
+
+TEST_F(LeasesTest, StreamsDoNotCountAsGets) {
+  const std::string stream = Add(Leases::Kind::kStream);
+  const std::string get = Add(Leases::Kind::kGet);
+  EXPECT_EQ(leases_.live_count(), 2u);
+  EXPECT_EQ(leases_.live_get_count(), 1u);
+  leases_.Remove(get, Leases::End::kAllSettled);
+  leases_.Remove(get, Leases::End::kAllSettled);
+  leases_.Remove(stream, Leases::End::kAllSettled);
+  EXPECT_EQ(leases_.live_get_count(), 0u);
 }
 
 TEST_F(LeasesTest, ALeaseThatNeverWasIsNotFound) {
