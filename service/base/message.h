@@ -18,6 +18,8 @@ struct MessageFacts {
   bool has_headers = false;
   bool has_sender_keys = false;    // a CC or BCC header: further routing keys
   bool has_expiration = false;
+  // x-death and its kin are our own record of its deaths, not a client's.
+  bool dead_lettered = false;
   uint64_t expiration_ms = 0;      // with has_expiration
   uint32_t payload_bytes = 0;      // the body alone: what length limits count
 };

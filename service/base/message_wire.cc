@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "service/base/error.h"
+#include "service/base/message_fields.h"
 #include "service/base/utf8.h"
 #include "service/base/value_wire.h"
 #include "service/base/wire_reader.h"
@@ -15,26 +16,6 @@
 namespace kelpmq::service {
 namespace {
 
-// Field numbers of kelpmq.v1.
-namespace message_field {
-enum : uint32_t {
-  kBody = 1,
-  kHeaders = 2,
-  kContentType = 3,
-  kContentEncoding = 4,
-  kDeliveryMode = 5,
-  kPriority = 6,
-  kCorrelationId = 7,
-  kReplyTo = 8,
-  kExpiration = 9,
-  kMessageId = 10,
-  kTimestamp = 11,
-  kType = 12,
-  kUserId = 13,
-  kAppId = 14,
-  kClusterId = 15,
-};
-}  // namespace message_field
 constexpr uint64_t kPersistent = 2;  // delivery_mode
 constexpr uint64_t kMaxOctet = 255;
 

@@ -9,40 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
 #include "service/base/utf8.h"
+#include "service/base/value_fields.h"
 #include "service/base/wire_reader.h"
 
 namespace kelpmq::service {
 namespace {
-
-// Field numbers of kelpmq.v1.
-namespace value_field {
-enum : uint32_t {
-  kString = 1,
-  kInt64 = 2,
-  kBool = 3,
-  kDouble = 4,
-  kTable = 5,
-  kArray = 6,
-  kBytes = 7,
-  kTimestamp = 8,
-  kNull = 9,
-  kInt32 = 10,
-  kInt16 = 11,
-  kInt8 = 12,
-  kUint8 = 13,
-  kUint16 = 14,
-  kUint32 = 15,
-  kFloat = 16,
-  kDecimal = 17,
-  kRawString = 18,
-};
-}  // namespace value_field
-constexpr uint32_t kTableFields = 1;
-constexpr uint32_t kArrayValues = 1;
-constexpr uint32_t kEntryKey = 1;
-constexpr uint32_t kEntryValue = 2;
-constexpr uint32_t kDecimalScale = 1;
-constexpr uint32_t kDecimalUnscaled = 2;
 
 constexpr uint64_t kMaxOctet = 255;
 
