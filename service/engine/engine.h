@@ -171,6 +171,8 @@ struct ConsumeParams {
   Table arguments;
   absl::Duration delivery_timeout = absl::ZeroDuration();  // 0: the queue's
   bool manual_credit = false;
+  // The stream has a window of its own (AMQP's global prefetch): QUORUM-05.
+  bool shared_prefetch = false;
   size_t max_delivery_bytes = SIZE_MAX;  // over it: kResponseTooSmall
   std::string client_name;
   std::string peer;

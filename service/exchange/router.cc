@@ -60,6 +60,13 @@ std::vector<std::shared_ptr<RouteTarget>> Router::Resolve(
       [&](const RoutingTable& table) { return table.Resolve(ids); });
 }
 
+void Router::RouteDeadLetter(const Message& letter,
+                             std::vector<TargetId>* targets) const {
+  tables_.Read([&](const RoutingTable& table) {
+    table.RouteDeadLetter(letter, targets);
+  });
+}
+
 bool Router::RoutesByKeyAlone(const Message& message) const {
   return tables_.Read([&](const RoutingTable& table) {
     return table.RoutesByKeyAlone(message);

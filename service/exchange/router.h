@@ -21,9 +21,9 @@ namespace kelpmq::service {
 // changes the copy nobody reads, turns the readers over, and changes the other
 // (LeftRight). So a bind costs the same however many bindings there are.
 //
-// Thread-safety: Route, Resolve and RoutesByKeyAlone may be called from any
-// thread at any time. All else needs the caller's exclusion (the vhost's
-// lock), const calls too.
+// Thread-safety: Route, RouteDeadLetter, Resolve and RoutesByKeyAlone may be
+// called from any thread at any time. All else needs the caller's exclusion
+// (the vhost's lock), const calls too.
 class Router {
  public:
   // Starts with the pre-declared exchanges (EXB-01).
@@ -59,6 +59,11 @@ class Router {
   // few queues, and each reference to a queue that is taken costs.
   std::vector<std::shared_ptr<RouteTarget>> Resolve(
       absl::Span<const TargetId> ids) const;
+
+  // The same for a dead letter: it may enter at an internal exchange (EXB-06),
+  // and goes nowhere if there is no such exchange (DLX-08).
+  void RouteDeadLetter(const Message& letter,
+                       std::vector<TargetId>* targets) const;
 
   // True if all messages with this exchange and key go the same way whatever
   // is in them: the result of one may then serve the next.

@@ -250,13 +250,24 @@ absl::Status RoutingTable::Route(const Message& message,
   if (entry->spec.internal) {
     return InternalExchangeError(entry->spec.name, vhost_);
   }
+  RouteTo(*entry, message, targets);
+  return absl::OkStatus();
+}
+
+void RoutingTable::RouteDeadLetter(const Message& letter,
+                                   std::vector<TargetId>* targets) const {
+  const ExchangeEntry* const entry = FindEntry(letter.exchange());
+  if (entry != nullptr) RouteTo(*entry, letter, targets);
+}
+
+void RoutingTable::RouteTo(const ExchangeEntry& start, const Message& message,
+                           std::vector<TargetId>* targets) const {
   RoutingInput input(message);
   RouteList routes;
-  RouteFrom(*entry, &input, &routes);
+  RouteFrom(start, &input, &routes);
   for (const Destination* queue : routes.queues()) {
     targets->push_back(queue->id);
   }
-  return absl::OkStatus();
 }
 
 std::vector<std::shared_ptr<RouteTarget>> RoutingTable::Resolve(

@@ -108,6 +108,8 @@ class RoutingTable {
   // As Router's.
   absl::Status Route(const Message& message,
                      std::vector<TargetId>* targets) const;
+  void RouteDeadLetter(const Message& letter,
+                       std::vector<TargetId>* targets) const;
   std::vector<std::shared_ptr<RouteTarget>> Resolve(
       absl::Span<const TargetId> ids) const;
   bool RoutesByKeyAlone(const Message& message) const;
@@ -118,6 +120,9 @@ class RoutingTable {
                              std::unique_ptr<Exchange> exchange);
   // The destination that the binding names, or null.
   Destination* FindDestination(const BindingSpec& binding) const;
+  // The queues that a message reaches from `start`, appended to `targets`.
+  void RouteTo(const ExchangeEntry& start, const Message& message,
+               std::vector<TargetId>* targets) const;
   // Follows bindings between exchanges and alternate exchanges from `start`.
   void RouteFrom(const ExchangeEntry& start, RoutingInput* input,
                  RouteList* routes) const;

@@ -65,7 +65,7 @@ void Dispatcher::Settled(Taker* taker, size_t bytes) {
 }
 
 bool Dispatcher::CanTake(const Taker& taker) {
-  if (taker.paused || taker.refused) return false;
+  if (taker.paused || taker.refused || taker.stands_by) return false;
   if (taker.manual_credit && taker.credit == 0) return false;
   return taker.ignores_window || taker.prefetch_count == 0 ||
          taker.unacked_count < taker.prefetch_count;

@@ -77,7 +77,8 @@ struct Taker {
   bool manual_credit = false;
   uint32_t credit = 0;  // with manual_credit: messages it may still take
   bool paused = false;
-  bool refused = false;  // its sink had no room
+  bool refused = false;    // its sink had no room
+  bool stands_by = false;  // another consumer is the single active one
   // What it has taken and not settled.
   uint64_t unacked_count = 0;
   uint64_t unacked_bytes = 0;

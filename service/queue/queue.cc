@@ -32,10 +32,11 @@ std::shared_ptr<Queue> Queue::Create(QueueSpec spec, OwnerId owner,
 Queue::Queue(QueueSpec spec, QueueArguments arguments, OwnerId owner,
              QueueEnvironment environment)
     : spec_(std::move(spec)),
+      arguments_(std::move(arguments)),
       owner_(owner),
       environment_(std::move(environment)),
       strand_(environment_.executor),
-      core_(spec_, std::move(arguments), environment_.vhost, &room_, Now()) {}
+      core_(spec_, arguments_, environment_.vhost, &room_, Now()) {}
 
 Queue::~Queue() {
   if (timer_ != TimerQueue::kNoTimer) environment_.timers->Cancel(timer_);
@@ -64,14 +65,21 @@ QueueInfo Queue::info() const {
 
 void Queue::Enqueue(std::vector<MessageRef> messages,
                     absl::AnyInvocable<void(std::vector<uint32_t>)> done) {
-  Post(
-      [this, messages = std::move(messages), done = std::move(done)]() mutable {
-        QueueEffects effects;
+  Post([this, messages = std::move(messages),
+        done = std::move(done)]() mutable {
+    QueueEffects effects;
+    std::vector<uint32_t> refused =
         core_.Enqueue(std::move(messages), Now(), &effects);
-        PublishCounts();
-        CarryOut(std::move(effects));
-        done({});
-      });
+    PublishCounts();
+    if (effects.dead.empty()) {
+      CarryOut(std::move(effects));
+      return done(std::move(refused));
+    }
+    CarryOut(std::move(effects),
+             [refused = std::move(refused), done = std::move(done)]() mutable {
+               done(std::move(refused));
+             });
+  });
 }
 
 void Queue::Get(GetParams params, Done<GetResult> done) {
@@ -159,8 +167,14 @@ void Queue::Settle(SettleAction action, std::vector<uint64_t> delivery_ids,
     std::vector<uint64_t> lost =
         core_.Settle(action, delivery_ids, Now(), &effects);
     PublishCounts();
-    CarryOut(std::move(effects));
-    done(std::move(lost));
+    if (effects.dead.empty()) {
+      CarryOut(std::move(effects));
+      return done(std::move(lost));
+    }
+    CarryOut(std::move(effects),
+             [lost = std::move(lost), done = std::move(done)]() mutable {
+               done(std::move(lost));
+             });
   });
 }
 
@@ -169,8 +183,8 @@ void Queue::Release(SinkRef sink, absl::AnyInvocable<void(uint64_t)> done) {
     QueueEffects effects;
     const uint64_t requeued = core_.Release(sink.get(), Now(), &effects);
     PublishCounts();
-    CarryOut(std::move(effects));
-    done(requeued);
+    CarryOut(std::move(effects),
+             [requeued, done = std::move(done)]() mutable { done(requeued); });
   });
 }
 
@@ -215,6 +229,16 @@ void Queue::Touch() {
   });
 }
 
+void Queue::ApplyArguments(QueueArguments effective, Closure done) {
+  Post([this, effective = std::move(effective),
+        done = std::move(done)]() mutable {
+    QueueEffects effects;
+    core_.ApplyArguments(std::move(effective), Now(), &effects);
+    PublishCounts();
+    CarryOut(std::move(effects), std::move(done));
+  });
+}
+
 void Queue::ListConsumers(
     absl::AnyInvocable<void(std::vector<ConsumerInfo>)> done) {
   Post([this, done = std::move(done)]() mutable {
@@ -242,7 +266,7 @@ void Queue::PublishCounts() {
                          std::memory_order_relaxed);
 }
 
-void Queue::CarryOut(QueueEffects effects) {
+void Queue::CarryOut(QueueEffects effects, Closure then) {
   assert(strand_.IsCurrent());
   // First: whoever hears below that the queue is gone may declare it anew.
   if (effects.closed.has_value()) {
@@ -260,6 +284,26 @@ void Queue::CarryOut(QueueEffects effects) {
     done(std::move(answer.result));
   }
   ArmTimer();
+  if (!effects.dead.empty() && environment_.on_dead_letters != nullptr) {
+    environment_.on_dead_letters(MakeDeadLetters(effects.dead),
+                                 std::move(then));
+  } else if (then != nullptr) {
+    std::move(then)();
+  }
+}
+
+std::vector<MessageRef> Queue::MakeDeadLetters(
+    const std::vector<QueueEffects::Dead>& dead) const {
+  const QueueArguments& arguments = core_.arguments();
+  const DeadLetterRoute route{spec_.name, *arguments.dead_letter_exchange,
+                              arguments.dead_letter_routing_key};
+  const absl::Time now = Now();
+  std::vector<MessageRef> letters;
+  letters.reserve(dead.size());
+  for (const QueueEffects::Dead& one : dead) {
+    letters.push_back(MakeDeadLetter(*one.message, one.reason, route, now));
+  }
+  return letters;
 }
 
 void Queue::CarryOut(QueueEffects::SinkEvent event) {

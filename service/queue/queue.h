@@ -33,6 +33,10 @@ struct QueueEnvironment {
   // the tables. Called once, on the strand, before sinks and waiting gets hear
   // of it and before the call that caused it completes; holds no lock.
   absl::AnyInvocable<void(const QueueRef&, CancelReason)> on_closed;
+  // Publishes messages that died in this queue, each with the dead-letter
+  // exchange as its exchange; the closure is to run once their targets have
+  // taken them. Called on the strand; holds no lock. Null: they are dropped.
+  absl::AnyInvocable<void(std::vector<MessageRef>, Closure)> on_dead_letters;
 };
 
 // One queue, callable from any thread: a strand, a QueueCore, and the carrying
@@ -59,7 +63,8 @@ class Queue : public QueueHandle,
   QueueInfo info() const;
 
   // In the order given. `done` gets the indexes of messages that the queue
-  // refused (reject-publish; none yet).
+  // refused (LEN-06), once what had to give way to the others has reached the
+  // dead-letter exchange.
   void Enqueue(std::vector<MessageRef> messages,
                absl::AnyInvocable<void(std::vector<uint32_t>)> done);
   void Get(GetParams params, Done<GetResult> done);
@@ -85,6 +90,12 @@ class Queue : public QueueHandle,
   void Abandon();
   // A redeclare renews an expiring queue's lease (QEXP-03).
   void Touch();
+  // What its arguments are by its declaration alone.
+  const QueueArguments& declared_arguments() const { return arguments_; }
+  // Lets other arguments hold than those of the declaration, as a policy makes
+  // them: see QueueCore::ApplyArguments. To undo it, pass declared_arguments.
+  // Its texts are valid UTF-8 of at most kMaxNameBytes bytes.
+  void ApplyArguments(QueueArguments effective, Closure done);
   void ListConsumers(absl::AnyInvocable<void(std::vector<ConsumerInfo>)> done);
 
  private:
@@ -103,13 +114,18 @@ class Queue : public QueueHandle,
   // All below runs on the strand. After each operation come PublishCounts, so
   // that info() is right once a completion runs, and CarryOut.
   void PublishCounts();
-  void CarryOut(QueueEffects effects);
+  // `then` runs when dead letters, if there are any, are where they belong.
+  void CarryOut(QueueEffects effects, Closure then);
+  void CarryOut(QueueEffects effects) { CarryOut(std::move(effects), nullptr); }
   void CarryOut(QueueEffects::SinkEvent event);
+  std::vector<MessageRef> MakeDeadLetters(
+      const std::vector<QueueEffects::Dead>& dead) const;
   // Sees to it that OnTimer runs in time: no later than the core's next_wake.
   void ArmTimer();
   void OnTimer();
 
   const QueueSpec spec_;
+  const QueueArguments arguments_;
   const OwnerId owner_;
   QueueEnvironment environment_;
   Strand strand_;

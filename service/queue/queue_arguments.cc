@@ -130,6 +130,17 @@ class Reader {
     if (!text.has_value()) FailType(argument, *value);
     return text;
   }
+  // A name or key, as messages carry them.
+  std::optional<absl::string_view> ShortString(absl::string_view argument) {
+    const std::optional<absl::string_view> text = String(argument);
+    if (text.has_value() &&
+        (text->size() > kMaxNameBytes || !IsValidUtf8(*text))) {
+      Fail(argument,
+           absl::StrCat(": more than ", kMaxNameBytes, " bytes, or not UTF-8"));
+      return std::nullopt;
+    }
+    return text;
+  }
   // The index of the argument's value among `choices`; absent: 0.
   size_t OneOf(absl::string_view argument,
                std::initializer_list<absl::string_view> choices,
@@ -222,6 +233,17 @@ absl::Status Inequivalent(absl::string_view argument,
 
 }  // namespace
 
+std::optional<uint64_t> DeliveryLimitOf(const QueueArguments& arguments) {
+  constexpr int64_t kQuorumDefault = 20;
+  if (!arguments.delivery_limit.has_value() &&
+      arguments.type == QueueType::kClassic) {
+    return std::nullopt;
+  }
+  const int64_t limit = arguments.delivery_limit.value_or(kQuorumDefault);
+  if (limit < 0) return std::nullopt;
+  return static_cast<uint64_t>(limit);
+}
+
 absl::Status CheckQueueName(absl::string_view name) {
   if (name.empty() || name.size() > kMaxNameBytes || !IsValidUtf8(name)) {
     return MakeError(Reason::kInvalidName,
@@ -255,10 +277,10 @@ absl::StatusOr<QueueArguments> ParseQueueArguments(const QueueSpec& spec,
   }
   result.expires = Millis(reader.Positive("x-expires"));
   result.message_ttl = Millis(reader.NonNegative("x-message-ttl"));
-  if (auto exchange = reader.String("x-dead-letter-exchange")) {
+  if (auto exchange = reader.ShortString("x-dead-letter-exchange")) {
     result.dead_letter_exchange.emplace(*exchange);
   }
-  if (auto key = reader.String("x-dead-letter-routing-key")) {
+  if (auto key = reader.ShortString("x-dead-letter-routing-key")) {
     if (!result.dead_letter_exchange.has_value()) {
       reader.Fail("x-dead-letter-routing-key",
                   ": routing_key_but_no_dlx_defined");
@@ -291,10 +313,7 @@ absl::StatusOr<QueueArguments> ParseQueueArguments(const QueueSpec& spec,
   }
   result.single_active_consumer = reader.Bool("x-single-active-consumer");
   reader.Positive("x-quorum-initial-group-size");
-  if (auto limit = reader.Integer("x-delivery-limit");
-      limit.has_value() && *limit >= 0) {
-    result.delivery_limit = *limit;
-  }
+  result.delivery_limit = reader.Integer("x-delivery-limit");
   if (auto timeout = reader.NonNegative("x-consumer-timeout");
       timeout.has_value() && *timeout > 0) {
     result.consumer_timeout = absl::Milliseconds(*timeout);

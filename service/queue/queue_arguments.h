@@ -32,10 +32,15 @@ struct QueueArguments {
   DeadLetterStrategy dead_letter_strategy = DeadLetterStrategy::kAtMostOnce;
   std::optional<uint8_t> max_priority;  // classic queues alone
   bool single_active_consumer = false;
-  std::optional<uint64_t> delivery_limit;  // unset: none
+  // Negative: none. Unset: that of the queue's type (DeliveryLimitOf).
+  std::optional<int64_t> delivery_limit;
   // How long a delivery may stay unsettled (LIMIT-05).
   absl::Duration consumer_timeout = absl::InfiniteDuration();
 };
+
+// How often a message may come back (QUORUM-03): as RabbitMQ 4 has it, 20 times
+// in a quorum queue that does not say; nullopt is without limit.
+std::optional<uint64_t> DeliveryLimitOf(const QueueArguments& arguments);
 
 // 1 to kMaxNameBytes bytes of UTF-8, no `amq.` prefix.
 //   INVALID_NAME, RESERVED_NAME (QNAME-03)

@@ -10,117 +10,109 @@
 namespace kelpmq::service {
 namespace {
 
-// What a message counts in a byte window: body and properties.
-size_t WindowBytes(const Message& message) { return message.encoded().size(); }
+// What time a queue has for its messages, as RabbitMQ has it: more than it
+// can count is for ever.
+absl::Duration Lifetime(uint64_t expiration_ms) {
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  return absl::Milliseconds(
+      static_cast<int64_t>(std::min(expiration_ms, kMax)));
+}
 
-uint32_t SaturatingAdd(uint32_t a, uint32_t b) {
-  return a + std::min(b, std::numeric_limits<uint32_t>::max() - a);
+PriorityLevels LevelsOf(const QueueArguments& arguments) {
+  // As in RabbitMQ 4.3 (PRIO-03).
+  if (arguments.type == QueueType::kQuorum) return {31, 4};
+  return {arguments.max_priority.value_or(0), 0};
+}
+
+ReturnPlace ReturnPlaceOf(const QueueArguments& arguments) {
+  return arguments.type == QueueType::kQuorum ? ReturnPlace::kInTurn
+                                              : ReturnPlace::kOriginal;
 }
 
 }  // namespace
-
-struct QueueCore::Consumer : Taker {
-  ConsumerId id = 0;
-  HolderIndex holder = 0;
-  uint32_t consumer_key = 0;
-  size_t max_delivery_bytes = SIZE_MAX;
-  absl::Duration delivery_timeout = absl::InfiniteDuration();
-  bool draining = false;
-  ConsumerInfo info;  // counts are left to ListConsumers
-};
-
-struct QueueCore::WaitingGet : Taker {
-  uint64_t wait_id = 0;
-  SinkRef holder;
-  size_t max_bytes = SIZE_MAX;
-};
 
 QueueCore::QueueCore(QueueSpec spec, QueueArguments arguments,
                      std::string vhost, RoomSource* room, absl::Time now)
     : spec_(std::move(spec)),
       arguments_(std::move(arguments)),
+      limit_(arguments_),
+      delivery_limit_(DeliveryLimitOf(arguments_)),
       vhost_(std::move(vhost)),
       room_(room),
-      last_use_(now) {}
+      ready_(LevelsOf(arguments_), ReturnPlaceOf(arguments_)),
+      last_use_(now) {
+  if (arguments_.single_active_consumer) {
+    single_active_.emplace(arguments_.type == QueueType::kQuorum
+                               ? SingleActive::Succession::kByPriority
+                               : SingleActive::Succession::kAtLeave,
+                           &dispatcher_);
+  }
+}
 
 QueueCore::~QueueCore() = default;
 
 // ---- Messages in and out ----
 
-void QueueCore::Enqueue(std::vector<MessageRef> messages, absl::Time now,
-                        QueueEffects* effects) {
-  if (closed()) return;
-  for (MessageRef& message : messages) {
-    message_bytes_ += message->facts().payload_bytes;
-    ready_.Append(std::move(message));
+std::vector<uint32_t> QueueCore::Enqueue(std::vector<MessageRef> messages,
+                                         absl::Time now,
+                                         QueueEffects* effects) {
+  std::vector<uint32_t> refused;
+  DropExpired(now, effects);
+  for (uint32_t i = 0; i < messages.size() && !closed(); ++i) {
+    MessageRef& message = messages[i];
+    if (limit_.any() && limit_.Refuses(ready_.size(), ready_.bytes(),
+                                       message->facts().payload_bytes)) {
+      if (limit_.dead_letters_refused()) {
+        Die(std::move(message), DeathReason::kMaxLength, effects);
+      }
+      refused.push_back(i);
+      continue;
+    }
+    const Deadline expires = ExpiryOf(*message, now);
+    ready_.Append(std::move(message), expires);
+    if (limit_.any() || !expires.is_never()) Admit(now, effects);
   }
+  Dispatch(now, effects);
+  return refused;
+}
+
+Deadline QueueCore::ExpiryOf(const Message& message, absl::Time now) const {
+  const MessageFacts& facts = message.facts();
+  if (!arguments_.message_ttl.has_value() && !facts.has_expiration) {
+    return Deadline();
+  }
+  absl::Duration ttl =
+      arguments_.message_ttl.value_or(absl::InfiniteDuration());
+  if (facts.has_expiration) ttl = std::min(ttl, Lifetime(facts.expiration_ms));
+  return Deadline(now + ttl);
+}
+
+void QueueCore::Admit(absl::Time now, QueueEffects* effects) {
+  // Whoever can take it at once gets it, though it has no time (TTL-06) and no
+  // room (LEN-03) here. Only after that do time and limits count.
+  const size_t count = ready_.size();
+  while (ready_.size() == count && OfferHead(now, effects)) {
+  }
+  DropOverLimit(effects);
   Dispatch(now, effects);
 }
 
-void QueueCore::Dispatch(absl::Time now, QueueEffects* effects) {
-  while (!ready_.empty()) {
-    Taker* taker = dispatcher_.Next(WindowBytes(*ready_.Head().message));
-    if (taker == nullptr) break;
-    if (taker->kind == Taker::Kind::kWaitingGet) {
-      AnswerWaitingGet(static_cast<WaitingGet*>(taker), effects);
-    } else {
-      DeliverHead(static_cast<Consumer*>(taker), now, effects);
-    }
+void QueueCore::DropExpired(absl::Time now, QueueEffects* effects) {
+  while (ready_.HeadExpires().IsDue(now)) {
+    Die(ready_.PopHead().message, DeathReason::kExpired, effects);
   }
-  FinishDrains(effects);
 }
 
-void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
-                            QueueEffects* effects) {
-  const Message& message = *ready_.Head().message;
-  const size_t bytes = EncodedDeliveryBytes(message);
-  Holder& holder = holders_[consumer->holder];
-  if (bytes > consumer->max_delivery_bytes) {
-    AddEvent(consumer->holder,
-             QueueEffects::Cancel{
-                 consumer->consumer_key, CancelReason::kResponseTooSmall,
-                 UseError(Reason::kResponseTooSmall,
-                          absl::StrCat("has a delivery of ", bytes,
-                                       " bytes, more than the consumer takes")),
-                 bytes},
-             effects);
-    RemoveConsumer(consumer, now, effects);
-    return;
+void QueueCore::DropOverLimit(QueueEffects* effects) {
+  while (!ready_.empty() && limit_.DropsHead(ready_.size(), ready_.bytes())) {
+    Die(ready_.PopHead().message, DeathReason::kMaxLength, effects);
   }
-  if (!room_->TryReserve(*holder.sink, consumer->consumer_key, bytes)) {
-    consumer->refused = true;
-    dispatcher_.Update(consumer);
-    return;
-  }
-  dispatcher_.Took(consumer, WindowBytes(message));
-  Delivery delivery = TakeHead(consumer->holder, consumer->id,
-                               now + consumer->delivery_timeout);
-  if (holder.last_event < effects->events.size()) {
-    QueueEffects::SinkEvent& last = effects->events[holder.last_event];
-    auto* deliver = std::get_if<QueueEffects::Deliver>(&last.what);
-    if (last.sink == holder.sink && deliver != nullptr &&
-        deliver->consumer_key == consumer->consumer_key) {
-      deliver->deliveries.push_back(std::move(delivery));
-      return;
-    }
-  }
-  QueueEffects::Deliver deliver{consumer->consumer_key, {}};
-  deliver.deliveries.push_back(std::move(delivery));
-  AddEvent(consumer->holder, std::move(deliver), effects);
 }
 
-Delivery QueueCore::TakeHead(HolderIndex holder_index, ConsumerId consumer_id,
-                             absl::Time deadline) {
-  UnackedDelivery out{ready_.PopHead(), consumer_id, deadline, holder_index};
-  Delivery delivery;
-  delivery.delivery_count = out.message.delivery_count;
-  delivery.message = out.message.message;
-  delivery.delivery_id = unacked_.Add(std::move(out));
-  Holder& holder = holders_[holder_index];
-  if (holder.delivery_count++ == 0) {
-    holder.first_delivery_id = delivery.delivery_id;
-  }
-  return delivery;
+void QueueCore::Die(MessageRef message, DeathReason reason,
+                    QueueEffects* effects) {
+  if (!arguments_.dead_letter_exchange.has_value()) return;
+  effects->dead.push_back({std::move(message), reason});
 }
 
 std::vector<uint64_t> QueueCore::Settle(SettleAction action,
@@ -135,11 +127,14 @@ std::vector<uint64_t> QueueCore::Settle(SettleAction action,
     }
     Uncount(*delivery);
     if (action == SettleAction::kRequeue) {
-      ReturnToPlace(std::move(*delivery));
-    } else {
-      Forget(*delivery->message.message);
+      ReturnToPlace(*std::move(delivery), effects);
+    } else if (action == SettleAction::kDiscard) {
+      Die(std::move(delivery->message.message), DeathReason::kRejected,
+          effects);
     }
   }
+  // Before anybody can take what came back (LEN-02).
+  DropOverLimit(effects);
   Dispatch(now, effects);
   return lost;
 }
@@ -156,250 +151,46 @@ uint64_t QueueCore::Release(const DeliverySink* sink, absl::Time now,
   const auto consumers = holder.consumers;
   const size_t held = holder.delivery_count;
   unacked_.TakeHeldBy(*index, holder.first_delivery_id, held,
-                      [this](uint64_t, UnackedDelivery delivery) {
+                      [&](uint64_t, UnackedDelivery delivery) {
                         Uncount(delivery);
-                        ReturnToPlace(std::move(delivery));
+                        ReturnToPlace(std::move(delivery), effects);
                       });
   for (ConsumerId id : consumers) {
     RemoveConsumer(FindConsumer(id), now, effects);
   }
   if (closed()) return 0;
+  DropOverLimit(effects);
   Dispatch(now, effects);
   return held;
 }
 
 uint64_t QueueCore::Purge(QueueEffects* effects) {
   const uint64_t dropped = ready_.size();
-  while (!ready_.empty()) Forget(*ready_.PopHead().message);
+  ready_.Clear();
   FinishDrains(effects);
   return dropped;
 }
 
 void QueueCore::Uncount(const UnackedDelivery& delivery) {
+  const Message& message = *delivery.message.message;
+  unacked_bytes_ -= message.facts().payload_bytes;
   --holders_[delivery.holder].delivery_count;
   holders_.DropIfUnused(delivery.holder);
   if (Consumer* consumer = FindConsumer(delivery.consumer_id)) {
-    dispatcher_.Settled(consumer, WindowBytes(*delivery.message.message));
+    dispatcher_.Settled(consumer, WindowBytes(message));
+    if (single_active_.has_value()) single_active_->Settled(consumer);
   }
 }
 
-void QueueCore::ReturnToPlace(UnackedDelivery delivery) {
-  ++delivery.message.delivery_count;
-  ready_.Return(std::move(delivery.message));
-}
-
-void QueueCore::Forget(const Message& message) {
-  message_bytes_ -= message.facts().payload_bytes;
-}
-
-// ---- Gets ----
-
-absl::StatusOr<std::optional<GetResult>> QueueCore::Get(const GetParams& params,
-                                                        absl::Time now,
-                                                        QueueEffects* effects) {
-  if (closed()) return ClosedError();
-  last_use_ = now;
-  if (ready_.empty() && params.wait_id != 0) {
-    auto get = std::make_unique<WaitingGet>();
-    get->kind = Taker::Kind::kWaitingGet;
-    get->prefetch_count = 1;
-    get->wait_id = params.wait_id;
-    get->holder = params.holder;
-    get->max_bytes = std::max(params.max_bytes, params.max_first_bytes);
-    dispatcher_.Add(get.get());
-    waiting_gets_.emplace(params.wait_id, std::move(get));
-    return std::nullopt;
-  }
-  GetResult result;
-  size_t room = params.max_bytes;
-  HolderIndex holder = 0;
-  while (!ready_.empty() && result.deliveries.size() < params.max_messages) {
-    const size_t bytes = EncodedDeliveryBytes(*ready_.Head().message);
-    const bool first = result.deliveries.empty();
-    if (bytes > (first ? std::max(room, params.max_first_bytes) : room)) {
-      if (first) result.required_bytes = bytes;
-      break;
-    }
-    room -= std::min(bytes, room);
-    if (first) holder = holders_.Use(params.holder);
-    result.deliveries.push_back(
-        TakeHead(holder, /*consumer_id=*/0, absl::InfiniteFuture()));
-  }
-  result.message_count = ready_.size();
-  // The new head may fit a byte window that the old one did not.
-  Dispatch(now, effects);
-  return result;
-}
-
-void QueueCore::EndGetWait(uint64_t wait_id, QueueEffects* effects) {
-  auto it = waiting_gets_.find(wait_id);
-  if (it == waiting_gets_.end()) return;
-  GetResult result;
-  result.message_count = ready_.size();
-  RemoveWaitingGet(it->second.get(), std::move(result), effects);
-}
-
-void QueueCore::AnswerWaitingGet(WaitingGet* get, QueueEffects* effects) {
-  GetResult result;
-  const size_t bytes = EncodedDeliveryBytes(*ready_.Head().message);
-  if (bytes > get->max_bytes) {
-    result.required_bytes = bytes;
+void QueueCore::ReturnToPlace(UnackedDelivery delivery, QueueEffects* effects) {
+  QueuedMessage& message = delivery.message;
+  ++message.delivery_count;
+  if (delivery_limit_.has_value() &&
+      message.delivery_count > *delivery_limit_) {
+    Die(std::move(message.message), DeathReason::kDeliveryLimit, effects);
   } else {
-    result.deliveries.push_back(TakeHead(holders_.Use(get->holder),
-                                         /*consumer_id=*/0,
-                                         absl::InfiniteFuture()));
+    ready_.Return(std::move(message));
   }
-  result.message_count = ready_.size();
-  RemoveWaitingGet(get, std::move(result), effects);
-}
-
-void QueueCore::RemoveWaitingGet(WaitingGet* get,
-                                 absl::StatusOr<GetResult> result,
-                                 QueueEffects* effects) {
-  dispatcher_.Remove(get);
-  effects->answered.push_back({get->wait_id, std::move(result)});
-  waiting_gets_.erase(get->wait_id);
-}
-
-// ---- Consumers ----
-
-absl::StatusOr<ConsumerId> QueueCore::Consume(ConsumeParams params,
-                                              absl::Time now,
-                                              QueueEffects* effects) {
-  if (closed()) return ClosedError();
-  absl::StatusOr<int64_t> priority =
-      ConsumerPriority(params.priority, params.arguments, spec_.name, vhost_);
-  if (!priority.ok()) return priority.status();
-  if (!consumers_.empty() &&
-      (params.exclusive || consumers_.begin()->second->info.exclusive)) {
-    return UseError(Reason::kConsumerExclusive, "in exclusive use");
-  }
-  auto consumer = std::make_unique<Consumer>();
-  consumer->priority = *priority;
-  consumer->ignores_window = params.auto_ack;
-  consumer->prefetch_count = params.prefetch_count;
-  consumer->prefetch_bytes = params.prefetch_bytes;
-  consumer->manual_credit = params.manual_credit;
-  consumer->id = ++last_consumer_id_;
-  consumer->holder = holders_.Use(params.sink);
-  consumer->consumer_key = params.consumer_key;
-  consumer->max_delivery_bytes = params.max_delivery_bytes;
-  if (!params.auto_ack) {
-    consumer->delivery_timeout = params.delivery_timeout > absl::ZeroDuration()
-                                     ? params.delivery_timeout
-                                     : arguments_.consumer_timeout;
-  }
-  consumer->info.queue = spec_.name;
-  consumer->info.consumer_tag = std::move(params.consumer_tag);
-  consumer->info.auto_ack = params.auto_ack;
-  consumer->info.exclusive = params.exclusive;
-  consumer->info.priority = static_cast<int32_t>(
-      std::clamp<int64_t>(*priority, std::numeric_limits<int32_t>::min(),
-                          std::numeric_limits<int32_t>::max()));
-  consumer->info.arguments = std::move(params.arguments);
-  consumer->info.client_name = std::move(params.client_name);
-  consumer->info.peer = std::move(params.peer);
-
-  const ConsumerId id = consumer->id;
-  holders_[consumer->holder].consumers.push_back(id);
-  dispatcher_.Add(consumer.get());
-  consumers_.emplace_hint(consumers_.end(), id, std::move(consumer));
-  Dispatch(now, effects);
-  return id;
-}
-
-void QueueCore::CancelConsumer(ConsumerId id, absl::Time now,
-                               QueueEffects* effects) {
-  if (Consumer* consumer = FindConsumer(id)) {
-    RemoveConsumer(consumer, now, effects);
-  }
-}
-
-void QueueCore::UpdateConsumer(const UpdateConsumerParams& params,
-                               absl::Time now, QueueEffects* effects) {
-  Consumer* consumer = FindConsumer(params.consumer.consumer_id);
-  if (consumer == nullptr) return;
-  if (params.prefetch_count) consumer->prefetch_count = *params.prefetch_count;
-  if (params.prefetch_bytes) consumer->prefetch_bytes = *params.prefetch_bytes;
-  if (params.paused) consumer->paused = *params.paused;
-  dispatcher_.Update(consumer);
-  Dispatch(now, effects);
-}
-
-void QueueCore::GrantCredit(const GrantCreditParams& params, absl::Time now,
-                            QueueEffects* effects) {
-  Consumer* consumer = FindConsumer(params.consumer.consumer_id);
-  if (consumer == nullptr) return;
-  if (consumer->manual_credit) {
-    consumer->credit = SaturatingAdd(consumer->credit, params.messages);
-    dispatcher_.Update(consumer);
-  }
-  if (params.drain && !consumer->draining) {
-    consumer->draining = true;
-    draining_.push_back(consumer->id);
-  }
-  Dispatch(now, effects);
-}
-
-void QueueCore::Resume(absl::Span<const ConsumerId> ids, absl::Time now,
-                       QueueEffects* effects) {
-  for (ConsumerId id : ids) {
-    Consumer* consumer = FindConsumer(id);
-    if (consumer == nullptr || !consumer->refused) continue;
-    consumer->refused = false;
-    dispatcher_.Update(consumer);
-  }
-  Dispatch(now, effects);
-}
-
-void QueueCore::FinishDrains(QueueEffects* effects) {
-  for (size_t i = 0; i < draining_.size();) {
-    Consumer* consumer = FindConsumer(draining_[i]);
-    const bool used_up = consumer->manual_credit && consumer->credit == 0;
-    if (!ready_.empty() && !used_up) {
-      ++i;
-      continue;
-    }
-    AddEvent(consumer->holder,
-             QueueEffects::Drained{consumer->consumer_key, consumer->credit},
-             effects);
-    consumer->draining = false;
-    consumer->credit = 0;
-    dispatcher_.Update(consumer);
-    draining_.erase(draining_.begin() + i);
-  }
-}
-
-void QueueCore::RemoveConsumer(Consumer* consumer, absl::Time now,
-                               QueueEffects* effects) {
-  const ConsumerId id = consumer->id;
-  dispatcher_.Remove(consumer);
-  auto& of_holder = holders_[consumer->holder].consumers;
-  of_holder.erase(std::find(of_holder.begin(), of_holder.end(), id));
-  holders_.DropIfUnused(consumer->holder);
-  if (consumer->draining) {
-    draining_.erase(std::find(draining_.begin(), draining_.end(), id));
-  }
-  consumers_.erase(id);
-  if (!consumers_.empty()) return;
-  last_use_ = now;
-  if (spec_.auto_delete) Close(CancelReason::kQueueDeleted, effects);
-}
-
-QueueCore::Consumer* QueueCore::FindConsumer(ConsumerId id) {
-  auto it = consumers_.find(id);
-  return it == consumers_.end() ? nullptr : it->second.get();
-}
-
-std::vector<ConsumerInfo> QueueCore::ListConsumers() const {
-  std::vector<ConsumerInfo> list;
-  list.reserve(consumers_.size());
-  for (const auto& [id, consumer] : consumers_) {
-    list.push_back(consumer->info);
-    list.back().prefetch_count = consumer->prefetch_count;
-    list.back().unacked_count = consumer->unacked_count;
-  }
-  return list;
 }
 
 // ---- Time, and the end ----
@@ -409,6 +200,20 @@ void QueueCore::Touch(absl::Time now) {
   if (arguments_.type == QueueType::kClassic) last_use_ = now;
 }
 
+void QueueCore::ApplyArguments(QueueArguments effective, absl::Time now,
+                               QueueEffects* effects) {
+  if (closed()) return;
+  effective.type = arguments_.type;
+  effective.max_priority = arguments_.max_priority;
+  effective.single_active_consumer = arguments_.single_active_consumer;
+  if (effective.expires != arguments_.expires) lease_start_ = now;
+  arguments_ = std::move(effective);
+  limit_ = LengthLimit(arguments_);
+  delivery_limit_ = DeliveryLimitOf(arguments_);
+  DropOverLimit(effects);
+  Dispatch(now, effects);
+}
+
 absl::Time QueueCore::unused_since() const {
   return consumers_.empty() ? last_use_ : absl::InfinitePast();
 }
@@ -416,8 +221,10 @@ absl::Time QueueCore::unused_since() const {
 absl::Time QueueCore::next_wake() const {
   if (closed()) return absl::InfiniteFuture();
   absl::Time wake = unacked_.NextDeadline();
+  const Deadline head_expires = ready_.HeadExpires();
+  if (!head_expires.is_never()) wake = std::min(wake, head_expires.time());
   if (arguments_.expires.has_value() && consumers_.empty()) {
-    wake = std::min(wake, last_use_ + *arguments_.expires);
+    wake = std::min(wake, LeaseStart() + *arguments_.expires);
   }
   return wake;
 }
@@ -437,12 +244,13 @@ void QueueCore::OnTime(absl::Time now, QueueEffects* effects) {
   }
   for (UnackedDelivery& delivery : due) {
     Uncount(delivery);
-    ReturnToPlace(std::move(delivery));
+    ReturnToPlace(std::move(delivery), effects);
   }
-  if (!due.empty()) Dispatch(now, effects);
+  DropOverLimit(effects);
+  Dispatch(now, effects);
 
   if (arguments_.expires.has_value() && !closed() && consumers_.empty() &&
-      last_use_ + *arguments_.expires <= now) {
+      LeaseStart() + *arguments_.expires <= now) {
     Close(CancelReason::kQueueExpired, effects);
   }
 }
@@ -468,6 +276,7 @@ void QueueCore::Close(CancelReason reason, QueueEffects* effects) {
   unacked_.TakeAll([&lost](uint64_t id, const UnackedDelivery& delivery) {
     lost[delivery.holder].delivery_ids.push_back(id);
   });
+  unacked_bytes_ = 0;
   for (auto& [holder, lose] : lost) AddEvent(holder, std::move(lose), effects);
   for (auto& [id, consumer] : consumers_) {
     AddEvent(consumer->holder,
@@ -476,6 +285,7 @@ void QueueCore::Close(CancelReason reason, QueueEffects* effects) {
              effects);
     dispatcher_.Remove(consumer.get());
   }
+  single_active_.reset();
   consumers_.clear();
   draining_.clear();
   while (!waiting_gets_.empty()) {
@@ -484,7 +294,6 @@ void QueueCore::Close(CancelReason reason, QueueEffects* effects) {
   }
   ready_.Clear();
   holders_.Clear();
-  message_bytes_ = 0;
 }
 
 absl::Status QueueCore::ClosedError() const {
@@ -500,12 +309,8 @@ absl::Status QueueCore::UseError(Reason reason, absl::string_view what) const {
       {{"queue", spec_.name}, {"vhost", vhost_}});
 }
 
-void QueueCore::AddEvent(
-    HolderIndex holder_index,
-    std::variant<QueueEffects::Deliver, QueueEffects::Cancel,
-                 QueueEffects::Lose, QueueEffects::Drained>
-        what,
-    QueueEffects* effects) {
+void QueueCore::AddEvent(HolderIndex holder_index, QueueEffects::Event what,
+                         QueueEffects* effects) {
   Holder& holder = holders_[holder_index];
   holder.last_event = effects->events.size();
   effects->events.push_back({holder.sink, std::move(what)});

@@ -1,13 +1,13 @@
 #ifndef KELPMQ_SERVICE_QUEUE_QUEUE_CORE_H_
 #define KELPMQ_SERVICE_QUEUE_QUEUE_CORE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -20,8 +20,12 @@
 #include "service/engine/engine.h"
 #include "service/queue/dispatcher.h"
 #include "service/queue/holders.h"
+#include "service/queue/length_limit.h"
 #include "service/queue/queue_arguments.h"
+#include "service/queue/queue_effects.h"
 #include "service/queue/ready_list.h"
+#include "service/queue/receivers.h"
+#include "service/queue/single_active.h"
 #include "service/queue/unacked.h"
 
 namespace kelpmq::service {
@@ -32,44 +36,6 @@ class RoomSource {
   virtual ~RoomSource() = default;
   virtual bool TryReserve(DeliverySink& sink, uint32_t consumer_key,
                           size_t bytes) = 0;
-};
-
-// What is to be done after an operation.
-struct QueueEffects {
-  // One call of DeliverySink each.
-  struct Deliver {
-    uint32_t consumer_key = 0;
-    std::vector<Delivery> deliveries;
-  };
-  struct Cancel {
-    uint32_t consumer_key = 0;
-    CancelReason reason = CancelReason::kQueueDeleted;
-    absl::Status error;
-    uint64_t required_bytes = 0;
-  };
-  struct Lose {
-    std::vector<uint64_t> delivery_ids;  // rising
-    LostReason reason = LostReason::kQueueDeleted;
-  };
-  struct Drained {
-    uint32_t consumer_key = 0;
-    uint32_t unused_credit = 0;
-  };
-  struct SinkEvent {
-    SinkRef sink;
-    std::variant<Deliver, Cancel, Lose, Drained> what;
-  };
-  struct AnsweredGet {
-    uint64_t wait_id = 0;
-    absl::StatusOr<GetResult> result;  // `queue` is left to the shell
-  };
-
-  // In order. Deliveries that follow each other at one sink and one consumer
-  // are one event, whatever happened at other sinks in between.
-  std::vector<SinkEvent> events;
-  std::vector<AnsweredGet> answered;
-  // The queue closed during this operation.
-  std::optional<CancelReason> closed;
 };
 
 // The rules of one queue, with no threads, clock or I/O. Each method adds to
@@ -88,9 +54,10 @@ class QueueCore {
   QueueCore(const QueueCore&) = delete;
   QueueCore& operator=(const QueueCore&) = delete;
 
-  // Puts messages behind all others, in their order.
-  void Enqueue(std::vector<MessageRef> messages, absl::Time now,
-               QueueEffects* effects);
+  // Puts messages behind all others of their priority, in their order and as
+  // if each had come alone. The indexes of those that a full queue refuses.
+  std::vector<uint32_t> Enqueue(std::vector<MessageRef> messages,
+                                absl::Time now, QueueEffects* effects);
 
   // nullopt: it waits, and `effects` of a later operation answer its wait_id.
   //   QUEUE_DELETED
@@ -100,8 +67,8 @@ class QueueCore {
   // Answers a waiting get with nothing.
   void EndGetWait(uint64_t wait_id, QueueEffects* effects);
 
-  // CONSUMER_EXCLUSIVE (CONS-04), INVALID_ARGUMENT_VALUE (PRIOC-02),
-  // CONFLICTING_ARGUMENT, QUEUE_DELETED.
+  // CONSUMER_EXCLUSIVE (CONS-04, SAC-04), INVALID_ARGUMENT_VALUE (PRIOC-02),
+  // FEATURE_UNSUPPORTED (QUORUM-05), CONFLICTING_ARGUMENT, QUEUE_DELETED.
   absl::StatusOr<ConsumerId> Consume(ConsumeParams params, absl::Time now,
                                      QueueEffects* effects);
   // Closes an auto_delete queue with its last consumer (QLIFE-03).
@@ -131,6 +98,11 @@ class QueueCore {
                                                  QueueEffects* effects);
   // The queue was redeclared (QEXP-03).
   void Touch(absl::Time now);
+  // What a policy makes of the queue's arguments (POLICY-04): acts at once, but
+  // messages keep the deadlines they have. What no policy can change (type,
+  // priorities, single active consumer) is passed over.
+  void ApplyArguments(QueueArguments effective, absl::Time now,
+                      QueueEffects* effects);
 
   // To be called at or after next_wake().
   void OnTime(absl::Time now, QueueEffects* effects);
@@ -140,60 +112,78 @@ class QueueCore {
   bool closed() const { return closed_.has_value(); }
   size_t ready_count() const { return ready_.size(); }
   size_t unacked_count() const { return unacked_.size(); }
-  uint64_t message_bytes() const { return message_bytes_; }  // bodies
+  // Of bodies, ready or out.
+  uint64_t message_bytes() const { return ready_.bytes() + unacked_bytes_; }
   size_t consumer_count() const { return consumers_.size(); }
   // Since when no one consumes, declares or gets; InfinitePast: someone
   // consumes.
   absl::Time unused_since() const;
   size_t holder_count() const { return holders_.size(); }
   std::vector<ConsumerInfo> ListConsumers() const;  // by registration
+  // Those that hold now.
+  const QueueArguments& arguments() const { return arguments_; }
 
  private:
-  struct Consumer;
-  struct WaitingGet;
+  // ---- Messages (queue_core.cc) ----
+  // When a message that comes now expires (TTL-04).
+  Deadline ExpiryOf(const Message& message, absl::Time now) const;
+  // What the last message to come has to go through, in RabbitMQ's order.
+  void Admit(absl::Time now, QueueEffects* effects);
+  // The head goes while it is over its time, or over the limit.
+  void DropExpired(absl::Time now, QueueEffects* effects);
+  void DropOverLimit(QueueEffects* effects);
+  // The queue is done with a message that was not acked.
+  void Die(MessageRef message, DeathReason reason, QueueEffects* effects);
+  // Ends what counts a delivery as out, other than `unacked_` itself.
+  void Uncount(const UnackedDelivery& delivery);
+  void ReturnToPlace(UnackedDelivery delivery, QueueEffects* effects);
+  // From when on the queue counts as unused for its expiry.
+  absl::Time LeaseStart() const { return std::max(last_use_, lease_start_); }
+  void Close(CancelReason reason, QueueEffects* effects);
+  absl::Status ClosedError() const;
+  absl::Status UseError(Reason reason, absl::string_view what) const;
+  void AddEvent(HolderIndex holder, QueueEffects::Event what,
+                QueueEffects* effects);
 
+  // ---- Who receives them (queue_core_receivers.cc) ----
   Consumer* FindConsumer(ConsumerId id);
   // Gives the head to whose turn it is for as long as somebody can take it.
   void Dispatch(absl::Time now, QueueEffects* effects);
+  // One turn; false: nobody can take the head. Not when there is none.
+  bool OfferHead(absl::Time now, QueueEffects* effects);
   void DeliverHead(Consumer* consumer, absl::Time now, QueueEffects* effects);
   // The head as a delivery to `holder`.
   Delivery TakeHead(HolderIndex holder, ConsumerId consumer_id,
-                    absl::Time deadline);
-  void AnswerWaitingGet(WaitingGet* get, QueueEffects* effects);
-  // Ends what counts a delivery as out, other than `unacked_` itself.
-  void Uncount(const UnackedDelivery& delivery);
-  void ReturnToPlace(UnackedDelivery delivery);
-  void Forget(const Message& message);
+                    Deadline deadline);
+  void AnswerWaitingGet(WaitingGet* get, absl::Time now, QueueEffects* effects);
+  absl::Status CheckConsume(const ConsumeParams& params) const;
   void RemoveConsumer(Consumer* consumer, absl::Time now,
                       QueueEffects* effects);
   void RemoveWaitingGet(WaitingGet* get, absl::StatusOr<GetResult> result,
                         QueueEffects* effects);
   // Answers drains that are complete (engine.h, CreditDrained).
   void FinishDrains(QueueEffects* effects);
-  void Close(CancelReason reason, QueueEffects* effects);
-  absl::Status ClosedError() const;
-  absl::Status UseError(Reason reason, absl::string_view what) const;
-  void AddEvent(HolderIndex holder,
-                std::variant<QueueEffects::Deliver, QueueEffects::Cancel,
-                             QueueEffects::Lose, QueueEffects::Drained>
-                    what,
-                QueueEffects* effects);
 
   const QueueSpec spec_;
-  const QueueArguments arguments_;
+  QueueArguments arguments_;
+  LengthLimit limit_;                       // as arguments_ say
+  std::optional<uint64_t> delivery_limit_;  // likewise
   const std::string vhost_;
   RoomSource* const room_;
 
   ReadyList ready_;
   Unacked unacked_;
+  uint64_t unacked_bytes_ = 0;  // of bodies
   Holders holders_;
   Dispatcher dispatcher_;
+  std::optional<SingleActive> single_active_;
   absl::btree_map<ConsumerId, std::unique_ptr<Consumer>> consumers_;
   std::map<uint64_t, std::unique_ptr<WaitingGet>> waiting_gets_;
   std::vector<ConsumerId> draining_;
   ConsumerId last_consumer_id_ = 0;
-  uint64_t message_bytes_ = 0;
   absl::Time last_use_;  // by a declare, a get or a consumer that left
+  // When `expires` was set by a policy.
+  absl::Time lease_start_ = absl::InfinitePast();
   std::optional<CancelReason> closed_;
 };
 

@@ -4,35 +4,55 @@
 
 namespace kelpmq::service {
 
-void ReadyList::Append(MessageRef message) {
-  fresh_.push_back(QueuedMessage{std::move(message), next_position_++, 0});
+void ReadyList::Append(MessageRef message, Deadline expires) {
+  Count(*message);
+  RunFor(*message).Append(std::move(message), expires);
 }
 
 void ReadyList::Return(QueuedMessage message) {
-  const uint64_t position = message.position;
-  // Returns mostly come in rising order: the hint makes them cheap.
-  returned_.emplace_hint(returned_.end(), position, std::move(message));
-}
-
-const QueuedMessage& ReadyList::Head() const {
-  return returned_.empty() ? fresh_.front() : returned_.begin()->second;
+  Count(*message.message);
+  ReadyRun& run = RunFor(*message.message);
+  if (return_place_ == ReturnPlace::kOriginal) {
+    run.Return(std::move(message));
+  } else {
+    run.ReturnInTurn(std::move(message));
+  }
 }
 
 QueuedMessage ReadyList::PopHead() {
-  QueuedMessage head;
-  if (returned_.empty()) {
-    head = std::move(fresh_.front());
-    fresh_.pop_front();
-  } else {
-    head = std::move(returned_.begin()->second);
-    returned_.erase(returned_.begin());
+  QueuedMessage message = head_->PopHead();
+  --size_;
+  bytes_ -= message.message->facts().payload_bytes;
+  while (head_->empty() && head_level_ > 0) {
+    --head_level_;
+    head_ = head_level_ == 0 ? &lowest_ : &higher_[head_level_ - 1];
   }
-  return head;
+  return message;
 }
 
 void ReadyList::Clear() {
-  fresh_.clear();
-  returned_.clear();
+  lowest_.Clear();
+  for (int level = 1; higher_ != nullptr && level <= levels_.highest; ++level) {
+    higher_[level - 1].Clear();
+  }
+  size_ = 0;
+  bytes_ = 0;
+  head_ = &lowest_;
+  head_level_ = 0;
+}
+
+ReadyRun& ReadyList::RunFor(const Message& message) {
+  const uint8_t level = levels_.LevelOf(message.facts().priority);
+  if (level == 0) return lowest_;
+  if (higher_ == nullptr) {
+    higher_ = std::make_unique<ReadyRun[]>(levels_.highest);
+  }
+  ReadyRun& run = higher_[level - 1];
+  if (level > head_level_) {
+    head_ = &run;
+    head_level_ = level;
+  }
+  return run;
 }
 
 }  // namespace kelpmq::service

@@ -3,49 +3,72 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 
-#include "absl/container/btree_map.h"
 #include "service/base/message.h"
+#include "service/queue/deadline.h"
+#include "service/queue/priority_levels.h"
+#include "service/queue/ready_run.h"
 
 namespace kelpmq::service {
 
-// A message that is ready, or was when it went out.
-struct QueuedMessage {
-  MessageRef message;
-  // Its place among all messages the queue ever took, for good (NACK-01).
-  uint64_t position = 0;
-  // Deliveries that ended without ack.
-  uint32_t delivery_count = 0;
+// Where a message that comes back goes.
+enum class ReturnPlace {
+  kOriginal,  // where it was among those of its priority (NACK-01, PRIO-04)
+  kInTurn,    // before all that were never out, in order of return (QUORUM-04)
 };
 
-// The ready messages of one queue, by position.
+// The ready messages of one queue, in the order in which they leave: higher
+// priorities first, then by position.
 //
-// Messages leave at the head alone, so those that were never out form a run
-// behind every one that was: the run is a deque, and only returned messages
-// pay for an ordered map.
+// Without priorities there is one run, and priorities cost one comparison.
 // Thread-safety: thread-compatible. Owned by one QueueCore.
 class ReadyList {
  public:
-  bool empty() const { return fresh_.empty() && returned_.empty(); }
-  size_t size() const { return fresh_.size() + returned_.size(); }
+  explicit ReadyList(PriorityLevels levels = PriorityLevels(),
+                     ReturnPlace return_place = ReturnPlace::kOriginal)
+      : levels_(levels), return_place_(return_place) {}
+  ReadyList(const ReadyList&) = delete;
+  ReadyList& operator=(const ReadyList&) = delete;
 
-  // Puts a new message behind all others.
-  void Append(MessageRef message);
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+  uint64_t bytes() const { return bytes_; }  // of bodies
+
+  // Puts a new message behind all others of its priority.
+  void Append(MessageRef message, Deadline expires = Deadline());
   // Puts a message that PopHead gave out back to its place.
   void Return(QueuedMessage message);
 
-  // The message that goes next. Not when empty.
-  const QueuedMessage& Head() const;
+  // The message that goes next, and when it expires: never if there is none.
+  // Head: not when empty.
+  const MessageRef& Head() const { return head_->Head(); }
+  Deadline HeadExpires() const {
+    return empty() ? Deadline() : head_->HeadExpires();
+  }
   QueuedMessage PopHead();
 
   void Clear();
 
  private:
-  std::deque<QueuedMessage> fresh_;
-  // All below fresh_'s first position.
-  absl::btree_map<uint64_t, QueuedMessage> returned_;
-  uint64_t next_position_ = 0;
+  // The run of a message that comes in; head_ is right with it in there.
+  ReadyRun& RunFor(const Message& message);
+  void Count(const Message& message) {
+    ++size_;
+    bytes_ += message.facts().payload_bytes;
+  }
+
+  const PriorityLevels levels_;
+  const ReturnPlace return_place_;
+  size_t size_ = 0;
+  uint64_t bytes_ = 0;
+
+  ReadyRun lowest_;
+  // By level - 1, made when there are priorities.
+  std::unique_ptr<ReadyRun[]> higher_;
+  // The run whose head goes next; level 0's if all are empty.
+  ReadyRun* head_ = &lowest_;
+  uint8_t head_level_ = 0;
 };
 
 }  // namespace kelpmq::service

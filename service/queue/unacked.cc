@@ -12,7 +12,7 @@ constexpr size_t kMaxSlotsPerLive = 4;
 
 uint64_t Unacked::Add(UnackedDelivery delivery) {
   const uint64_t id = ring_base_ + ring_.size();
-  if (delivery.deadline != absl::InfiniteFuture()) {
+  if (!delivery.deadline.is_never()) {
     deadlines_.emplace(delivery.deadline, id);
   }
   ring_.push_back(std::move(delivery));
@@ -36,7 +36,7 @@ std::optional<UnackedDelivery> Unacked::Take(uint64_t id) {
     --ring_live_;
     TrimRing();
   }
-  if (taken->deadline != absl::InfiniteFuture()) {
+  if (!taken->deadline.is_never()) {
     deadlines_.erase({taken->deadline, id});
   }
   return taken;
@@ -60,7 +60,7 @@ void Unacked::TakeHeldBy(HolderIndex holder, uint64_t first_id, size_t count,
 }
 
 void Unacked::TakeDue(absl::Time now, Visitor visit) {
-  while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
+  while (!deadlines_.empty() && deadlines_.begin()->first.IsDue(now)) {
     const uint64_t id = deadlines_.begin()->second;
     visit(id, *Take(id));
   }

@@ -12,8 +12,9 @@
 #include "absl/container/btree_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/time/time.h"
+#include "service/queue/deadline.h"
 #include "service/queue/holders.h"
-#include "service/queue/ready_list.h"
+#include "service/queue/ready_run.h"
 
 namespace kelpmq::service {
 
@@ -21,7 +22,7 @@ namespace kelpmq::service {
 struct UnackedDelivery {
   QueuedMessage message;
   uint64_t consumer_id = 0;  // 0: a get
-  absl::Time deadline = absl::InfiniteFuture();
+  Deadline deadline;         // to settle it
   HolderIndex holder = 0;
 };
 
@@ -55,7 +56,7 @@ class Unacked {
   // InfiniteFuture if no delivery has a deadline.
   absl::Time NextDeadline() const {
     return deadlines_.empty() ? absl::InfiniteFuture()
-                              : deadlines_.begin()->first;
+                              : deadlines_.begin()->first.time();
   }
 
  private:
@@ -67,7 +68,7 @@ class Unacked {
   uint64_t ring_base_ = 1;
   size_t ring_live_ = 0;
   absl::btree_map<uint64_t, UnackedDelivery> stragglers_;  // ids < ring_base_
-  absl::btree_set<std::pair<absl::Time, uint64_t>> deadlines_;
+  absl::btree_set<std::pair<Deadline, uint64_t>> deadlines_;
 };
 
 }  // namespace kelpmq::service

@@ -95,6 +95,7 @@ absl::StatusOr<ConsumeParams> DeliveryStream::MakeConsumeParams(
       spec.has_prefetch_count() ? spec.prefetch_count() : kDefaultPrefetchCount;
   params.prefetch_bytes = spec.prefetch_bytes();
   params.manual_credit = spec.manual_credit();
+  params.shared_prefetch = window_->has_prefetch();
   params.max_delivery_bytes = max_response_bytes_ - kResponseOverheadBytes;
   params.client_name = client_name_;
   params.peer = call_->peer();

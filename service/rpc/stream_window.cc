@@ -113,6 +113,11 @@ void StreamWindow::Close() {
   closed_ = true;
 }
 
+bool StreamWindow::has_prefetch() const {
+  MutexLock lock(&mu_);
+  return limits_.prefetch_count > 0 || limits_.prefetch_bytes > 0;
+}
+
 uint64_t StreamWindow::unsettled() const {
   MutexLock lock(&mu_);
   return unsettled_;

@@ -57,6 +57,8 @@ class StreamWindow {
   // No room from now on, whatever else happens.
   void Close();
 
+  // Whether prefetch is limited over all its consumers (QUORUM-05).
+  bool has_prefetch() const;
   // Unsettled deliveries counted now.
   uint64_t unsettled() const;
 

@@ -132,6 +132,27 @@ inline std::string EncodeHeaders(const Table& headers) {
   return out.str();
 }
 
+// What a message of MessageOf has; 0 and empty are absent.
+struct MessageParts {
+  std::string exchange;
+  std::string routing_key = "q";
+  std::string body;
+  uint8_t priority = 0;
+  std::string expiration;
+  Table headers;
+};
+
+// A valid message as a publisher would send it. BodyOf reads its body.
+inline MessageRef MessageOf(const MessageParts& parts) {
+  WireWriter out;
+  if (!parts.body.empty()) out.Bytes(1, parts.body);
+  if (parts.priority != 0) out.Varint(6, parts.priority);
+  if (!parts.expiration.empty()) out.Bytes(9, parts.expiration);
+  out.Literal(EncodeHeaders(parts.headers));
+  return Message::Create(parts.exchange, parts.routing_key, out.str(),
+                         ScanMessage(out.str(), MessageLimits()).value());
+}
+
 // A message of valid headers, as the publisher's bytes would make it.
 inline MessageRef MessageWithHeaders(absl::string_view exchange,
                                      absl::string_view routing_key,

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
 #include "service/base/random_name.h"
+#include "service/engine/memory/dead_letters.h"
 #include "service/engine/memory/vhost.h"
 #include "service/queue/queue_arguments.h"
 
@@ -119,6 +120,15 @@ QueueEnvironment Vhost::QueueSurroundings() {
     const OwnerId owner = static_cast<const Queue&>(*queue).owner();
     if (removed && owner != kNoOwner) {
       vhost->on_exclusive_queue_closed_(owner, queue->name(), reason);
+    }
+  };
+  environment.on_dead_letters = [weak = weak_from_this()](
+                                    std::vector<MessageRef> letters,
+                                    Closure done) {
+    if (std::shared_ptr<Vhost> vhost = weak.lock()) {
+      PublishDeadLetters(vhost->router_, std::move(letters), std::move(done));
+    } else if (done != nullptr) {
+      std::move(done)();
     }
   };
   return environment;

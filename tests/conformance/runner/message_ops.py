@@ -5,6 +5,7 @@ import stubs  # noqa: F401
 from kelpmq.v1 import messaging_pb2, types_pb2
 
 from . import values
+from .cases import EMPTY_EXPIRATION
 from .channel import Consumer
 from .errors import DIRECT_REPLY_TO, AmqpError, Closed, NotMappable
 
@@ -20,7 +21,7 @@ class MessageOps:
 
     def _basic_publish(self, op):
         if op.get("properties", {}).get("expiration") == "":
-            raise NotMappable("TTL-05")  # "" is an absent property here.
+            raise NotMappable(EMPTY_EXPIRATION)
         if op.get("properties", {}).get("reply_to") == DIRECT_REPLY_TO:
             raise NotMappable("RPC-*")
         channel, connection = self._channel(op), self._session_of(op)

@@ -14,6 +14,7 @@
 
 #include "absl/time/time.h"
 #include "service/queue/queue_core.h"
+#include "tests/testing/message_encoder.h"
 #include "tests/testing/plain_message.h"
 #include "tests/testing/reason_of.h"
 #include "tests/testing/recording_sink.h"
@@ -22,6 +23,7 @@ namespace kelpmq::service::testing {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 // One queue's core, with effects carried out on recording sinks.
@@ -31,6 +33,7 @@ class CoreTest : public ::testing::Test {
   void Make(Table arguments, bool auto_delete = false) {
     QueueSpec spec;
     spec.name = "q";
+    spec.durable = true;
     spec.auto_delete = auto_delete;
     spec.arguments = std::move(arguments);
     auto parsed = ParseQueueArguments(spec, "v");
@@ -46,13 +49,37 @@ class CoreTest : public ::testing::Test {
     return std::make_shared<RecordingSink>();
   }
 
-  void Publish(const std::vector<std::string>& bodies) {
+  // The indexes that the queue refused.
+  std::vector<uint32_t> PublishMessages(std::vector<MessageRef> messages) {
+    QueueEffects effects;
+    std::vector<uint32_t> refused =
+        core().Enqueue(std::move(messages), now_, &effects);
+    CarryOut(effects);
+    return refused;
+  }
+  std::vector<uint32_t> Publish(const std::vector<std::string>& bodies) {
     std::vector<MessageRef> messages;
     for (const std::string& body : bodies) {
       messages.push_back(PlainMessage("", "q", body));
     }
+    return PublishMessages(std::move(messages));
+  }
+  void PublishWithExpiration(const std::string& body,
+                             const std::string& expiration) {
+    MessageParts parts;
+    parts.body = body;
+    parts.expiration = expiration;
+    PublishMessages({MessageOf(parts)});
+  }
+  void PublishWithPriority(const std::string& body, uint8_t priority) {
+    MessageParts parts;
+    parts.body = body;
+    parts.priority = priority;
+    PublishMessages({MessageOf(parts)});
+  }
+  void Apply(const QueueArguments& arguments) {
     QueueEffects effects;
-    core().Enqueue(std::move(messages), now_, &effects);
+    core().ApplyArguments(arguments, now_, &effects);
     CarryOut(effects);
   }
 
@@ -185,6 +212,9 @@ class CoreTest : public ::testing::Test {
     for (auto& answer : effects.answered) {
       EXPECT_TRUE(answers_.emplace(answer.wait_id, answer.result).second);
     }
+    for (const QueueEffects::Dead& dead : effects.dead) {
+      dead_.push_back({BodyOf(*dead.message), dead.reason});
+    }
     if (effects.closed.has_value()) closed_ = effects.closed;
   }
 
@@ -200,6 +230,7 @@ class CoreTest : public ::testing::Test {
   std::unique_ptr<QueueCore> core_;
   std::map<uint64_t, absl::StatusOr<GetResult>> answers_;
   std::optional<CancelReason> closed_;
+  std::vector<std::pair<std::string, DeathReason>> dead_;  // bodies
 };
 
 }  // namespace kelpmq::service::testing

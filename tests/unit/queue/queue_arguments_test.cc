@@ -221,16 +221,28 @@ TEST(QueueArguments, QUORUM_01_BadStrategyIsRefused) {
                 Invalid("x-dead-letter-strategy", ": invalid_dlx_strategy"));
 }
 
-TEST(QueueArguments, QUORUM_03_NegativeDeliveryLimitMeansNone) {
-  const auto limit = [](int32_t value) {
-    return ParseQueueArguments(
-               Spec({{"x-queue-type", "quorum"}, {"x-delivery-limit", value}},
-                    /*durable=*/true),
-               "conf")
-        ->delivery_limit;
+TEST(QueueArguments, ARGS_01_ADeadLetterKeyIsARoutingKey) {
+  const auto parse = [](Value key) {
+    return ParseQueueArguments(Spec({{"x-dead-letter-exchange", ""},
+                                     {"x-dead-letter-routing-key", key}}),
+                               "conf");
   };
-  EXPECT_EQ(limit(3), 3u);
-  EXPECT_EQ(limit(-1), std::nullopt);
+  EXPECT_TRUE(parse(std::string(255, 'k')).ok());
+  EXPECT_EQ(ReasonOf(parse(std::string(256, 'k'))), "INVALID_ARGUMENT_VALUE");
+  EXPECT_EQ(ReasonOf(parse(RawString{"\xff"})), "INVALID_ARGUMENT_VALUE");
+}
+
+TEST(QueueArguments, QUORUM_03_NegativeDeliveryLimitMeansNone) {
+  const auto limit = [](Table more) {
+    more.emplace("x-queue-type", "quorum");
+    return DeliveryLimitOf(
+        *ParseQueueArguments(Spec(std::move(more), /*durable=*/true), "conf"));
+  };
+  EXPECT_EQ(limit({{"x-delivery-limit", int32_t{3}}}), 3u);
+  EXPECT_EQ(limit({{"x-delivery-limit", int32_t{0}}}), 0u);
+  EXPECT_EQ(limit({{"x-delivery-limit", int32_t{-1}}}), std::nullopt);
+  EXPECT_EQ(limit({}), 20u);
+  EXPECT_EQ(DeliveryLimitOf(QueueArguments()), std::nullopt);
 }
 
 std::string Difference(Table current, Table received) {

@@ -18,7 +18,10 @@ const absl::Time kStart = absl::FromUnixSeconds(1'000'000'000);
 
 UnackedDelivery Out(uint64_t position, HolderIndex holder = 0,
                     absl::Time deadline = absl::InfiniteFuture()) {
-  return {{PlainMessage("", "q", "m"), position, 0}, 0, deadline, holder};
+  return {{PlainMessage("", "q", "m"), position, Deadline(), 0},
+          0,
+          Deadline(deadline),
+          holder};
 }
 
 TEST(Unacked, IdsRiseFromOneAndAreNeverReused) {
