@@ -4,6 +4,7 @@
 
 #include "service/base/clock.h"
 #include "service/base/executor.h"
+#include "service/base/manual_time.h"
 #include "service/base/timer_queue.h"
 #include "service/engine/memory/memory_engine.h"
 #include "service/rpc/admin_service.h"
@@ -33,6 +34,13 @@ constexpr absl::Duration kFinishGrace = absl::Seconds(1);
 
 constexpr char kDefaultVhost[] = "/";
 
+// What GetServerInfo announces.
+std::vector<std::string> FeaturesOf(const BrokerOptions& options) {
+  std::vector<std::string> features;
+  if (options.manual_clock) features.push_back("manual-clock");
+  return features;
+}
+
 MessagingContext MakeContext(const Limits& limits, Engine* engine,
                              Sessions* sessions, Leases* leases,
                              StreamRegistry* streams, const Clock* clock,
@@ -57,10 +65,11 @@ MessagingContext MakeContext(const Limits& limits, Engine* engine,
 // Each part uses those above it, so they are destroyed from the bottom up.
 struct Broker::Parts {
   explicit Parts(const BrokerOptions& options)
-      : engine_clock(options.engine_clock != nullptr ? options.engine_clock
-                                                     : &clock),
-        engine_timers(options.engine_timers != nullptr ? options.engine_timers
-                                                       : &timers),
+      : manual_time(options.manual_clock
+                        ? std::make_unique<ManualTime>(clock.Now(), &executor)
+                        : nullptr),
+        engine_clock(EngineClock(options)),
+        engine_timers(EngineTimers(options)),
         engine(engine_clock, engine_timers, &executor),
         sessions(
             Sessions::Create({options.node_id, options.limits.max_sessions},
@@ -69,11 +78,13 @@ struct Broker::Parts {
         context(MakeContext(options.limits, &engine, sessions.get(), &leases,
                             &streams, &clock, &timers, engine_clock,
                             engine_timers)),
-        messaging(&context, {KELPMQ_VERSION, options.node_id, clock.Now()}),
+        messaging(&context, {KELPMQ_VERSION, options.node_id, clock.Now(),
+                             FeaturesOf(options)}),
         topology(&engine, sessions.get(), kDefaultVhost),
         session_service(sessions.get(), &streams, &clock, &timers,
                         kDefaultVhost),
-        admin(&engine, sessions.get(), &streams) {
+        admin(&engine, sessions.get(), &streams),
+        testing(manual_time.get()) {
     timers.Start();
     messaging.Register(&methods);
     topology.Register(&methods);
@@ -81,15 +92,25 @@ struct Broker::Parts {
     admin.Register(&methods);
     testing.Register(&methods);
     const std::vector<std::string> names =
-        ServedServiceNames(/*testing=*/false);
+        ServedServiceNames(/*testing=*/manual_time != nullptr);
     RegisterHealth(names, &draining, &streams, &methods);
     RegisterReflection(names, &streams, &methods);
     RegisterChannelz(&methods);
   }
 
+  const Clock* EngineClock(const BrokerOptions& options) const {
+    if (options.engine_clock != nullptr) return options.engine_clock;
+    return manual_time != nullptr ? manual_time->clock() : &clock;
+  }
+  TimerQueue* EngineTimers(const BrokerOptions& options) {
+    if (options.engine_timers != nullptr) return options.engine_timers;
+    return manual_time != nullptr ? manual_time->timers() : &timers;
+  }
+
   RealClock clock;
   ThreadPoolExecutor executor{kExecutorThreads};
   TimerQueue timers{&clock, &executor};
+  const std::unique_ptr<ManualTime> manual_time;
   const Clock* const engine_clock;
   TimerQueue* const engine_timers;
   Draining draining;
@@ -142,6 +163,7 @@ void Broker::Stop() {
   parts_->server->Stop(kFinishGrace);
   // Nothing begins anything any more but timers and what is posted already.
   parts_->timers.Stop();
+  if (parts_->manual_time != nullptr) parts_->manual_time->Stop();
   parts_->executor.Stop();
 }
 

@@ -20,9 +20,12 @@ struct BrokerOptions {
   Limits limits;
   // Tells this broker from others behind one balancer.
   std::string node_id = "kelpmq";
-  // The time of queues, sessions and leases; null: real time, as for all that
-  // concerns connections. Both or none; both outlive the broker, and who gives
-  // them sees to it that due timers run.
+  // The time of queues, sessions and leases stands still until
+  // TestingService.AdvanceClock moves it; what concerns connections runs on
+  // real time all the same.
+  bool manual_clock = false;
+  // Null: as manual_clock says. Both or none; both outlive the broker, and who
+  // gives them sees to it that due timers run.
   const Clock* engine_clock = nullptr;
   TimerQueue* engine_timers = nullptr;
 };

@@ -153,6 +153,11 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
                   "--node-id")
       ->type_name("NAME")
       ->capture_default_str();
+  WithEnvironment(
+      command->add_flag("--manual-clock", flags->broker.manual_clock,
+                        "For tests: time to live, delays, expiry and leases "
+                        "stand still until AdvanceClock moves them"),
+      "--manual-clock");
   AddLimits(command, &flags->broker.limits);
 }
 

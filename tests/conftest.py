@@ -16,6 +16,13 @@ def broker():
         yield running
 
 
+@pytest.fixture(scope="module")
+def still_broker():
+    """The same, with a clock that stands still until a test moves it."""
+    with broker_process.running("--manual-clock") as running:
+        yield running
+
+
 @pytest.fixture
 def own_broker():
     """A broker for one test, which may stop it."""

@@ -3,6 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "service/base/aftermath.h"
+
 namespace kelpmq::service {
 namespace {
 
@@ -23,6 +25,7 @@ Running& ThisThread() {
 bool Strand::IsCurrent() const { return ThisThread().current == this; }
 
 void Strand::Post(std::shared_ptr<const void> keep_alive, Closure closure) {
+  Aftermath::Carry(&closure);
   {
     MutexLock lock(&mu_);
     posted_.push_back(std::move(closure));
@@ -31,9 +34,8 @@ void Strand::Post(std::shared_ptr<const void> keep_alive, Closure closure) {
   }
   Running& running = ThisThread();
   if (running.current != nullptr) {
-    running.next.push_back([this, keep_alive = std::move(keep_alive)] {
-      Drain(keep_alive);
-    });
+    running.next.push_back(
+        [this, keep_alive = std::move(keep_alive)] { Drain(keep_alive); });
     return;
   }
   Drain(keep_alive);

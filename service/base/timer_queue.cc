@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "service/base/aftermath.h"
+
 namespace kelpmq::service {
 
 TimerQueue::~TimerQueue() { Stop(); }
@@ -50,6 +52,12 @@ bool TimerQueue::Cancel(TimerId id) {
   return true;
 }
 
+absl::Time TimerQueue::NextDue() {
+  MutexLock lock(&mu_);
+  return scheduled_.empty() ? absl::InfiniteFuture()
+                            : scheduled_.begin()->first.first;
+}
+
 int TimerQueue::RunDue() {
   std::vector<Closure> due;
   {
@@ -62,7 +70,10 @@ int TimerQueue::RunDue() {
       scheduled_.erase(first);
     }
   }
-  for (Closure& closure : due) executor_->Post(std::move(closure));
+  for (Closure& closure : due) {
+    Aftermath::Carry(&closure);
+    executor_->Post(std::move(closure));
+  }
   return static_cast<int>(due.size());
 }
 

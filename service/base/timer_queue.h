@@ -39,6 +39,10 @@ class TimerQueue {
   // True if the closure will not run. False: it has been posted already.
   bool Cancel(TimerId id);
 
+  // The earliest time that something is scheduled for; infinite future if
+  // nothing is.
+  absl::Time NextDue();
+
   // Posts all that is due now; returns how many closures that were.
   int RunDue();
 

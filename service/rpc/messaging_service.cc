@@ -276,6 +276,8 @@ v1::GetServerInfoResponse MessagingService::ServerInfo() const {
   proto->set_max_batch_items(limits.max_batch_items);
   proto->set_max_unacked_per_stream(limits.max_unacked_per_stream);
   proto->set_max_consumers_per_stream(limits.max_consumers_per_stream);
+  info.mutable_features()->Assign(identity_.features.begin(),
+                                  identity_.features.end());
   *info.mutable_start_time() = FromTime(identity_.start_time);
   return info;
 }

@@ -20,6 +20,7 @@ class MessagingService {
     std::string version;
     std::string node_id;
     absl::Time start_time;
+    std::vector<std::string> features;  // abilities that not every server has
   };
   // `context` outlives the service.
   MessagingService(const MessagingContext* context, Identity identity)

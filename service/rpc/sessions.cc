@@ -2,6 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "service/base/aftermath.h"
 #include "service/base/error.h"
 #include "service/base/fnv.h"
 #include "service/base/random_name.h"
@@ -150,7 +151,9 @@ void Sessions::OnExpiryTimer(const SessionRef& session) {
     if (!expired) session->timer_set = true;
   }
   if (expired) {
-    End(session, SessionEndedStatus("its ttl is over"), [](const Ended&) {});
+    // Other threads may have to finish what they do for it first.
+    End(session, SessionEndedStatus("its ttl is over"),
+        [hold = Aftermath::HoldCurrent()](const Ended&) {});
   } else {
     ScheduleExpiry(session);
   }

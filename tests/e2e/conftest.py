@@ -1,4 +1,4 @@
-"""A client for each test, and streams."""
+"""A client for each test, and streams; another client for tests that move the clock."""
 import pytest
 import wire
 
@@ -6,6 +6,14 @@ import wire
 @pytest.fixture
 def client(broker):
     client = wire.Client(broker.address)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def timed(still_broker):
+    """A client of a broker whose time only `timed.advance(seconds)` moves."""
+    client = wire.Client(still_broker.address)
     yield client
     client.close()
 

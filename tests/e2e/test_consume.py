@@ -236,9 +236,24 @@ def test_ACK_03_settling_a_delivery_of_a_deleted_queue_is_lost(client, stream):
     assert [f.reason for f in answer.failures] == [pb.SETTLE_FAILURE_REASON_LOST]
 
 
-def test_QEXP_01_an_expired_queue_is_gone(client):
-    name = client.declare(options=topology_pb2.QueueOptions(expires_ms=50))
-    wire.until(lambda: not client.exists(name), "the queue expires")
+def test_QEXP_01_an_expired_queue_is_gone(timed):
+    name = timed.declare(options=topology_pb2.QueueOptions(expires_ms=50))
+    timed.advance(0.049)
+    assert timed.exists(name)
+    timed.advance(0.001)
+    assert not timed.exists(name)
+
+
+def test_QEXP_02_the_lease_starts_when_the_last_consumer_leaves(timed):
+    name = timed.declare(options=topology_pb2.QueueOptions(expires_ms=50))
+    stream = wire.ConsumeStream.open(timed)
+    stream.start(name)
+    timed.advance(10)
+    assert timed.exists(name)
+    stream.half_close()
+    assert stream.end() == OK
+    timed.advance(0.05)
+    assert not timed.exists(name)
 
 
 def test_QLIFE_03_an_auto_delete_queue_goes_with_its_last_consumer(client, stream, another):

@@ -135,10 +135,12 @@ def test_a_late_ack_of_an_ended_stream_is_lease_expired(client, stream):
         client.messaging.Ack(pb.AckRequest(lease_id=lease, delivery_tags=[1]))
 
 
-def test_a_delivery_timeout_takes_one_delivery_back(client, stream):
-    name = client.filled("ab")
+def test_a_delivery_timeout_takes_one_delivery_back(timed):
+    stream = wire.ConsumeStream.open(timed)
+    name = timed.filled("ab")
     stream.start(name, prefetch_count=1, delivery_timeout=wire.seconds(1))
     stream.deliveries(1)
+    timed.advance(1)
     lost = stream.event("lost")
     assert lost.reason == pb.LOST_REASON_DELIVERY_TIMEOUT
     assert [(t.first, t.last) for t in lost.tags] == [(1, 1)]

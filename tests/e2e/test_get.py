@@ -159,21 +159,27 @@ def test_NACK_03_discard_drops_the_message(client, filled):
     assert wire.bodies(client.get(filled, max_messages=9).deliveries) == ["c", "d", "e"]
 
 
-def test_deliveries_return_when_the_lease_expires(client, filled):
-    got = client.get(filled, max_messages=5, lease_duration=wire.seconds(1))
-    again = client.get(filled, wait=wire.PATIENCE, max_messages=5)
-    assert wire.bodies(again.deliveries)[0] == "a" and again.deliveries[0].redelivered
+def test_deliveries_return_when_the_lease_expires(timed):
+    name = timed.filled()
+    got = timed.get(name, max_messages=5, lease_duration=wire.seconds(1))
+    timed.advance(0.999)
+    assert timed.ready(name) == 0
+    timed.advance(0.001)
+    again = timed.get(name, max_messages=5)
+    assert wire.bodies(again.deliveries) == [*"abcde"] and again.deliveries[0].redelivered
     with wire.fails(FAILED, "LEASE_EXPIRED"):
-        ack(client, got, all=True)
+        ack(timed, got, all=True)
 
 
-def test_an_extended_lease_does_not_expire(client, filled):
-    got = client.get(filled, max_messages=5, lease_duration=wire.seconds(1))
-    extended = client.messaging.ExtendLease(pb.ExtendLeaseRequest(
+def test_an_extended_lease_does_not_expire(timed):
+    name = timed.filled()
+    got = timed.get(name, max_messages=5, lease_duration=wire.seconds(1))
+    extended = timed.messaging.ExtendLease(pb.ExtendLeaseRequest(
         lease_id=got.lease_id, lease_duration=wire.seconds(60)))
     assert extended.lease_expire_time.seconds > got.lease_expire_time.seconds + 30
-    assert not client.get(filled, wait=1.5).deliveries
-    assert ack(client, got, all=True).settled_count == 5
+    timed.advance(59)
+    assert not timed.get(name).deliveries
+    assert ack(timed, got, all=True).settled_count == 5
 
 
 def test_a_lease_whose_deliveries_are_settled_answers_already_settled(client, filled):

@@ -12,7 +12,8 @@ import grpc
 import pytest
 from google.protobuf import duration_pb2
 from kelpmq.v1 import (admin_pb2, admin_pb2_grpc, messaging_pb2 as pb, messaging_pb2_grpc,
-                       session_pb2, session_pb2_grpc, topology_pb2, topology_pb2_grpc, types_pb2)
+                       session_pb2, session_pb2_grpc, testing_pb2, testing_pb2_grpc,
+                       topology_pb2, topology_pb2_grpc, types_pb2)
 
 # Longer than anything takes on a busy machine with a sanitizer; a test that passes never waits so long.
 PATIENCE = float(os.environ.get("KELPMQ_TEST_PATIENCE", 30))
@@ -74,9 +75,16 @@ class Client:
         self.topology = topology_pb2_grpc.TopologyServiceStub(self.channel)
         self.session = session_pb2_grpc.SessionServiceStub(self.channel)
         self.admin = admin_pb2_grpc.AdminServiceStub(self.channel)
+        self.testing = testing_pb2_grpc.TestingServiceStub(self.channel)
 
     def close(self) -> None:
         self.channel.close()
+
+    def advance(self, by: float) -> float:
+        """Moves the clock of a broker that runs with --manual-clock by so many seconds, after
+        which all that fell due has taken effect. The time reached, in seconds since 1970."""
+        return self.testing.AdvanceClock(testing_pb2.AdvanceClockRequest(
+            by=seconds(by)), timeout=PATIENCE).current_time.ToNanoseconds() / 1e9
 
     def declare(self, name: str | None = None, **fields) -> str:
         """Declares a queue; None: with a new name."""
