@@ -37,9 +37,9 @@ void GetCall::OnStart(CallRef call) {
 
 absl::StatusOr<GetCall::Wanted> GetCall::Read(const v1::GetRequest& request) {
   Wanted wanted;
-  if (absl::Status valid = CheckName("queue", request.queue()); !valid.ok()) {
-    return valid;
-  }
+  absl::Status valid = CheckName("vhost", request.vhost());
+  if (valid.ok()) valid = CheckName("queue", request.queue());
+  if (!valid.ok()) return valid;
   wanted.auto_ack = request.auto_ack();
   if (wanted.auto_ack && request.has_lease_duration()) {
     return MakeError(Reason::kConflictingArgument,

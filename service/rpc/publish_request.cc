@@ -161,7 +161,7 @@ absl::Status CheckShared(const PublishRequestData& request,
       !IsValidUtf8(defaults.exchange) || !IsValidUtf8(defaults.routing_key)) {
     return Malformed("a string is not UTF-8");
   }
-  return absl::OkStatus();
+  return CheckName("vhost", request.vhost);
 }
 
 // PublishItem { message = 1, routing_key = 2, exchange = 3, mandatory = 4,

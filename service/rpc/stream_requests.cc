@@ -23,6 +23,8 @@ constexpr absl::Duration kMaxHeartbeatInterval = absl::Minutes(10);
 
 absl::StatusOr<StreamSettings> ReadStreamOptions(
     const v1::StreamOptions& options) {
+  absl::Status vhost = CheckName("vhost", options.vhost());
+  if (!vhost.ok()) return vhost;
   StreamSettings settings;
   if (options.max_response_bytes() != 0) {
     if (options.max_response_bytes() < kMinResponseBytes) {

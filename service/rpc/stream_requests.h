@@ -31,7 +31,8 @@ struct StreamSettings {
   uint64_t prefetch_bytes = 0;
   absl::Duration heartbeat_interval = absl::Seconds(30);
 };
-// INVALID_VALUE if a number is out of its range.
+// INVALID_VALUE if a number is out of its range, INVALID_NAME if the vhost's
+// name is too long.
 absl::StatusOr<StreamSettings> ReadStreamOptions(
     const v1::StreamOptions& options);
 

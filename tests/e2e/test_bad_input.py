@@ -297,7 +297,10 @@ def test_long_strings_get_an_answer(attacker, method):
 NAMED = [
     ("Messaging.Publish", pb.PublishRequest, "exchange"),
     ("Messaging.Publish", pb.PublishRequest, "routing_key"),
+    ("Messaging.Publish", pb.PublishRequest, "vhost"),
+    ("Messaging.PublishBatch", pb.PublishBatchRequest, "vhost"),
     ("Messaging.Get", pb.GetRequest, "queue"),
+    ("Messaging.Get", pb.GetRequest, "vhost"),
     ("Topology.DeclareExchange", topology_pb2.DeclareExchangeRequest, "name"),
     ("Topology.DeclareQueue", topology_pb2.DeclareQueueRequest, "name"),
     ("Topology.BindQueue", topology_pb2.BindQueueRequest, "queue"),

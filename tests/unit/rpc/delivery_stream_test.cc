@@ -662,6 +662,8 @@ TEST_F(DeliveryStreamTest, BadOptionsEndTheStream) {
   v1::ConsumeRequest request = StartOf("q");
   request.mutable_options()->set_vhost("absent");
   EXPECT_EQ(ReasonOf(EndOf(request)), "VHOST_NOT_FOUND");
+  request.mutable_options()->set_vhost(std::string(256, 'v'));
+  EXPECT_EQ(ReasonOf(EndOf(request)), "INVALID_NAME");
   request.mutable_options()->Clear();
   request.mutable_options()->set_session_id("absent");
   EXPECT_EQ(ReasonOf(EndOf(request)), "SESSION_NOT_FOUND");
