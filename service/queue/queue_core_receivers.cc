@@ -60,8 +60,10 @@ void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
     return;
   }
   dispatcher_.Took(consumer, WindowBytes(message));
-  Delivery delivery = TakeHead(consumer->holder, consumer->id,
-                               Deadline(now + consumer->delivery_timeout));
+  Delivery delivery =
+      TakeHead(consumer->holder, consumer->id,
+               Deadline(now + consumer->delivery_timeout.value_or(
+                                  arguments_.consumer_timeout)));
   if (holder.last_event < effects->events.size()) {
     QueueEffects::SinkEvent& last = effects->events[holder.last_event];
     auto* deliver = std::get_if<QueueEffects::Deliver>(&last.what);
@@ -184,10 +186,10 @@ absl::StatusOr<ConsumerId> QueueCore::Consume(ConsumeParams params,
   consumer->holder = holders_.Use(params.sink);
   consumer->consumer_key = params.consumer_key;
   consumer->max_delivery_bytes = params.max_delivery_bytes;
-  if (!params.auto_ack) {
-    consumer->delivery_timeout = params.delivery_timeout > absl::ZeroDuration()
-                                     ? params.delivery_timeout
-                                     : arguments_.consumer_timeout;
+  if (params.auto_ack) {
+    consumer->delivery_timeout = absl::InfiniteDuration();
+  } else if (params.delivery_timeout > absl::ZeroDuration()) {
+    consumer->delivery_timeout = params.delivery_timeout;
   }
   consumer->info.queue = spec_.name;
   consumer->info.consumer_tag = std::move(params.consumer_tag);

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "absl/time/time.h"
 #include "service/base/types.h"
@@ -24,7 +25,7 @@ struct Consumer : Taker {
   HolderIndex holder = 0;
   uint32_t consumer_key = 0;
   size_t max_delivery_bytes = SIZE_MAX;
-  absl::Duration delivery_timeout = absl::InfiniteDuration();
+  std::optional<absl::Duration> delivery_timeout;  // unset: the queue's
   bool draining = false;
   ConsumerInfo info;  // counts and `active` are left to ListConsumers
 };

@@ -9,19 +9,19 @@ void SingleActive::Add(Taker* consumer) {
   if (active_ == nullptr) {
     Activate(consumer);
   } else {
-    MakeRoom();
+    Reconsider();
   }
 }
 
 void SingleActive::Remove(Taker* consumer) {
   consumers_.erase(std::find(consumers_.begin(), consumers_.end(), consumer));
-  if (consumer != active_) return;
+  if (consumer != active_) return Reconsider();
   active_ = nullptr;
   if (!consumers_.empty()) Activate(First());
 }
 
 void SingleActive::Settled(const Taker* consumer) {
-  if (consumer == active_) MakeRoom();
+  if (consumer == active_) Reconsider();
 }
 
 Taker* SingleActive::First() const {
@@ -36,13 +36,15 @@ void SingleActive::Activate(Taker* consumer) {
   dispatcher_->Update(consumer);
 }
 
-void SingleActive::MakeRoom() {
+void SingleActive::Reconsider() {
   if (succession_ == Succession::kAtLeave) return;
   Taker* const first = First();
-  if (first->priority <= active_->priority) return;
-  active_->stands_by = true;
-  dispatcher_->Update(active_);
-  if (active_->unacked_count == 0) Activate(first);
+  active_->stands_by = first->priority > active_->priority;
+  if (active_->stands_by && active_->unacked_count == 0) {
+    Activate(first);
+  } else {
+    dispatcher_->Update(active_);
+  }
 }
 
 }  // namespace kelpmq::service

@@ -38,7 +38,8 @@ class SingleActive {
  private:
   Taker* First() const;
   void Activate(Taker* consumer);
-  void MakeRoom();
+  // Whether the active one has to make room, or may go on after all.
+  void Reconsider();
 
   const Succession succession_;
   Dispatcher* const dispatcher_;

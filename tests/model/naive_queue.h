@@ -23,10 +23,28 @@ namespace kelpmq::service::testing {
 // `answers`.
 class NaiveQueue {
  public:
+  // No number: no limit.
   struct Options {
     bool auto_delete = false;
+    bool quorum = false;
+    bool single_active = false;
+    int highest_priority = 0;
     absl::Duration expires = absl::InfiniteDuration();
     absl::Duration consumer_timeout = absl::InfiniteDuration();
+    absl::Duration message_ttl = absl::InfiniteDuration();
+    std::optional<uint64_t> max_length;
+    std::optional<uint64_t> max_bytes;
+    bool rejects = false;  // over the limit: the new ones, not the head
+    bool buries = false;   // ... which become dead letters
+    bool dead_letters = false;
+    std::optional<uint64_t> delivery_limit;
+  };
+  struct Publication {
+    std::string body;
+    size_t window_bytes = 0;
+    size_t encoded_bytes = 0;
+    int priority = 0;
+    absl::Duration expiration = absl::InfiniteDuration();
   };
   struct ConsumerOptions {
     int sink = 0;
@@ -48,13 +66,47 @@ class NaiveQueue {
   std::vector<std::string> answers;
   std::vector<size_t> room;  // deliveries that a sink still takes, by sink
 
-  void Publish(std::string body, size_t window_bytes, size_t encoded_bytes) {
-    if (closed) return;
-    Message message;
-    message.body = std::move(body);
-    message.window_bytes = window_bytes;
-    message.encoded_bytes = encoded_bytes;
-    messages_.push_back(std::move(message));
+  std::vector<std::string> dead;  // "body reason"
+
+  // The indexes of those refused.
+  std::vector<uint32_t> Publish(const std::vector<Publication>& batch,
+                                absl::Time now) {
+    std::vector<uint32_t> refused;
+    DropExpired(now);
+    for (uint32_t i = 0; i < batch.size() && !closed; ++i) {
+      const Publication& p = batch[i];
+      if (options_.rejects &&
+          IsOver(ready() + 1, ready_bytes() + p.body.size())) {
+        Message message;
+        message.body = p.body;
+        if (options_.buries) Die(message, "maxlen");
+        refused.push_back(i);
+        continue;
+      }
+      Message message;
+      message.body = p.body;
+      message.window_bytes = p.window_bytes;
+      message.encoded_bytes = p.encoded_bytes;
+      int priority = p.priority;
+      if (options_.quorum && priority == 0) priority = 4;
+      message.level =
+          std::min(priority, options_.quorum ? 31 : options_.highest_priority);
+      const absl::Duration ttl = std::min(options_.message_ttl, p.expiration);
+      message.expires = now + ttl;
+      messages_.push_back(message);
+      if (!options_.max_length && !options_.max_bytes &&
+          ttl == absl::InfiniteDuration()) {
+        continue;
+      }
+      // To who can take it now, before limits and time count.
+      const uint64_t before = ready();
+      while (ready() == before && OfferHead(now)) {
+      }
+      DropOverLimit();
+      Dispatch(now);
+    }
+    if (!closed) Dispatch(now);
+    return refused;
   }
 
   // "waits", or what it got.
@@ -62,6 +114,7 @@ class NaiveQueue {
                   uint64_t wait_id, absl::Time now) {
     if (closed) return "QUEUE_DELETED";
     last_use_ = now;
+    DropExpired(now);
     if (Head() == nullptr && wait_id != 0) {
       Taker taker;
       taker.wait_id = wait_id;
@@ -82,6 +135,7 @@ class NaiveQueue {
       left -= Head()->encoded_bytes;
       absl::StrAppend(&got, Send(*Head(), sink, 0, absl::InfiniteFuture()),
                       " ");
+      DropExpired(now);
     }
     absl::StrAppend(&got, "left ", ready());
     Dispatch(now);
@@ -95,8 +149,10 @@ class NaiveQueue {
   std::optional<uint64_t> Consume(const ConsumerOptions& options,
                                   absl::Time now) {
     if (closed) return std::nullopt;
+    if (options.exclusive && options_.single_active) return std::nullopt;
     for (const Taker& taker : takers_) {
-      if (taker.id != 0 && (options.exclusive || taker.options.exclusive)) {
+      if (taker.id != 0 && !options_.quorum &&
+          (options.exclusive || taker.options.exclusive)) {
         return std::nullopt;
       }
     }
@@ -104,6 +160,7 @@ class NaiveQueue {
     taker.id = ++last_consumer_;
     taker.options = options;
     takers_.push_back(taker);
+    ChooseActive();
     Refresh(takers_.back());
     Dispatch(now);
     return taker.id;
@@ -112,6 +169,7 @@ class NaiveQueue {
     if (Find(id) == nullptr) return;
     RemoveTakers([id](const Taker& t) { return t.id == id; });
     AfterLeaving(now);
+    if (!closed) Dispatch(now);
   }
   template <typename Change>
   void Update(uint64_t id, absl::Time now, Change change) {
@@ -144,9 +202,11 @@ class NaiveQueue {
         TakeBack(*it);
       } else {
         Settled(*it);
+        if (action == SettleAction::kDiscard) Die(*it, "rejected");
         messages_.erase(it);
       }
     }
+    DropOverLimit();
     Dispatch(now);
     return lost;
   }
@@ -165,19 +225,20 @@ class NaiveQueue {
           std::find_if(takers_.begin(), takers_.end(),
                        [&](const Taker& t) { return t.wait_id == wait_id; }));
     }
-    uint64_t requeued = 0;
-    for (Message& message : messages_) {
+    std::set<uint64_t> held;  // comes back in the order in which it went out
+    for (const Message& message : messages_) {
       if (message.delivery_id != 0 && message.sink == sink) {
-        TakeBack(message);
-        ++requeued;
+        held.insert(message.delivery_id);
       }
     }
+    for (uint64_t id : held) TakeBack(*FindOut(id));
     const size_t before = takers_.size();
     RemoveTakers([sink](const Taker& t) { return t.options.sink == sink; });
     if (takers_.size() < before) AfterLeaving(now);
     if (closed) return 0;
+    DropOverLimit();
     Dispatch(now);
-    return requeued;
+    return held.size();
   }
 
   uint64_t Purge() {
@@ -212,59 +273,39 @@ class NaiveQueue {
     }
     for (const auto& [sink, ids] : lost) Lose(sink, ids, "timeout");
     std::sort(due.begin(), due.end());
-    for (const auto& [deadline, id] : due) {
-      for (Message& message : messages_) {
-        if (message.delivery_id == id) TakeBack(message);
-      }
-    }
+    for (const auto& [deadline, id] : due) TakeBack(*FindOut(id));
+    DropOverLimit();
     Dispatch(now);
-    if (!closed && consumers() == 0 && last_use_ + options_.expires <= now) {
-      Close("expired");
-    }
+    if (!closed && consumers() == 0 && LeaseEnd() <= now) Close("expired");
   }
 
+  // What a policy may change.
+  void Apply(const Options& options, absl::Time now) {
+    if (closed) return;
+    if (options.expires != options_.expires) lease_start_ = now;
+    options_ = options;
+    DropOverLimit();
+    Dispatch(now);
+  }
+  const Options& options() const { return options_; }
+
   void Dispatch(absl::Time now) {
-    while (Message* head = Head()) {
-      Taker* taker = WhoseTurn(head->window_bytes);
-      if (taker == nullptr) break;
-      const int sink = taker->options.sink;
-      if (taker->id == 0) {  // a waiting get
-        std::string got;
-        if (head->encoded_bytes > taker->options.max_delivery_bytes) {
-          got = absl::StrCat("needs ", head->encoded_bytes);
-        } else {
-          got = absl::StrCat(Send(*head, sink, 0, absl::InfiniteFuture()), " ");
-        }
-        answers.push_back(
-            absl::StrCat(taker->wait_id, ": ", got, "left ", ready()));
-        takers_.erase(takers_.begin() + (taker - takers_.data()));
-      } else if (head->encoded_bytes > taker->options.max_delivery_bytes) {
-        logs[sink].push_back(absl::StrCat("cancelled ", taker->options.key,
-                                          " needs ", head->encoded_bytes));
-        Cancel(taker->id, now);
-      } else if (room[sink] == 0) {
-        taker->refused = true;
-        Refresh(*taker);
-      } else {
-        --room[sink];
-        absl::Duration timeout = options_.consumer_timeout;
-        if (taker->options.timeout > absl::ZeroDuration()) {
-          timeout = taker->options.timeout;
-        }
-        if (taker->options.auto_ack) timeout = absl::InfiniteDuration();
-        logs[sink].push_back(
-            absl::StrCat("delivered ", taker->options.key, " ",
-                         Send(*head, sink, taker->id, now + timeout)));
-        if (taker->options.manual_credit) --taker->credit;
-        taker->turn = ++last_turn_;
-      }
-    }
+    do {
+      DropExpired(now);
+    } while (Head() != nullptr && OfferHead(now));
     FinishDrains();
   }
 
   uint64_t ready() const {
     return std::count_if(messages_.begin(), messages_.end(),
                          [](const Message& m) { return m.delivery_id == 0; });
+  }
+  uint64_t ready_bytes() const {
+    uint64_t sum = 0;
+    for (const Message& message : messages_) {
+      if (message.delivery_id == 0) sum += message.body.size();
+    }
+    return sum;
   }
   uint64_t unacked() const { return messages_.size() - ready(); }
   uint64_t bytes() const {
@@ -276,10 +317,10 @@ class NaiveQueue {
     return std::count_if(takers_.begin(), takers_.end(),
                          [](const Taker& t) { return t.id != 0; });
   }
-  absl::Time next_wake() const {
+  absl::Time next_wake() {
     if (closed) return absl::InfiniteFuture();
-    absl::Time wake = consumers() == 0 ? last_use_ + options_.expires
-                                       : absl::InfiniteFuture();
+    absl::Time wake = consumers() == 0 ? LeaseEnd() : absl::InfiniteFuture();
+    if (const Message* head = Head()) wake = std::min(wake, head->expires);
     for (const Message& message : messages_) {
       if (message.delivery_id != 0) wake = std::min(wake, message.deadline);
     }
@@ -312,13 +353,133 @@ class NaiveQueue {
     int sink = 0;
     uint64_t consumer = 0;
     absl::Time deadline;
+    int level = 0;
+    absl::Time expires;
+    // In a quorum queue: how many had come back when it did; 0: never out.
+    uint64_t returned = 0;
   };
 
+  // Whether a goes before b, which came later.
+  static bool GoesBefore(const Message& a, const Message& b) {
+    if (a.level != b.level) return a.level > b.level;
+    if (a.returned != 0 && b.returned != 0) return a.returned < b.returned;
+    return a.returned != 0 || b.returned == 0;
+  }
   Message* Head() {
+    Message* head = nullptr;
     for (Message& message : messages_) {
-      if (message.delivery_id == 0) return &message;
+      if (message.delivery_id != 0) continue;
+      if (head == nullptr || !GoesBefore(*head, message)) head = &message;
+    }
+    return head;
+  }
+  Message* FindOut(uint64_t delivery_id) {
+    for (Message& message : messages_) {
+      if (message.delivery_id == delivery_id) return &message;
     }
     return nullptr;
+  }
+  absl::Time LeaseEnd() const {
+    return std::max(last_use_, lease_start_) + options_.expires;
+  }
+
+  bool IsOver(uint64_t count, uint64_t bytes) const {
+    return (options_.max_length && count > *options_.max_length) ||
+           (options_.max_bytes && bytes > *options_.max_bytes);
+  }
+  void Die(const Message& message, const char* reason) {
+    if (!options_.dead_letters) return;
+    dead.push_back(absl::StrCat(message.body, " ", reason));
+  }
+  void DropHead(const char* reason) {
+    Message* head = Head();
+    Die(*head, reason);
+    messages_.erase(messages_.begin() + (head - messages_.data()));
+  }
+  void DropExpired(absl::Time now) {
+    while (Head() != nullptr && Head()->expires <= now) DropHead("expired");
+  }
+  void DropOverLimit() {
+    while (!options_.rejects && ready() > 0 && IsOver(ready(), ready_bytes())) {
+      DropHead("maxlen");
+    }
+  }
+  // Gives the head to whose turn it is; false: nobody can take it.
+  bool OfferHead(absl::Time now) {
+    Message* head = Head();
+    Taker* taker = WhoseTurn(head->window_bytes);
+    if (taker == nullptr) return false;
+    const int sink = taker->options.sink;
+    if (taker->id == 0) {  // a waiting get
+      std::string got;
+      if (head->encoded_bytes > taker->options.max_delivery_bytes) {
+        got = absl::StrCat("needs ", head->encoded_bytes);
+      } else {
+        got = absl::StrCat(Send(*head, sink, 0, absl::InfiniteFuture()), " ");
+        DropExpired(now);
+      }
+      answers.push_back(
+          absl::StrCat(taker->wait_id, ": ", got, "left ", ready()));
+      takers_.erase(takers_.begin() + (taker - takers_.data()));
+    } else if (head->encoded_bytes > taker->options.max_delivery_bytes) {
+      logs[sink].push_back(absl::StrCat("cancelled ", taker->options.key,
+                                        " needs ", head->encoded_bytes));
+      const uint64_t id = taker->id;
+      RemoveTakers([id](const Taker& t) { return t.id == id; });
+      AfterLeaving(now);
+    } else if (room[sink] == 0) {
+      taker->refused = true;
+      Refresh(*taker);
+    } else {
+      --room[sink];
+      absl::Duration timeout = options_.consumer_timeout;
+      if (taker->options.timeout > absl::ZeroDuration()) {
+        timeout = taker->options.timeout;
+      }
+      if (taker->options.auto_ack) timeout = absl::InfiniteDuration();
+      logs[sink].push_back(
+          absl::StrCat("delivered ", taker->options.key, " ",
+                       Send(*head, sink, taker->id, now + timeout)));
+      if (taker->options.manual_credit) --taker->credit;
+      taker->turn = ++last_turn_;
+    }
+    return true;
+  }
+
+  // ---- Single active consumer ----
+
+  Taker* FirstInLine() {
+    Taker* first = nullptr;
+    for (Taker& taker : takers_) {
+      if (taker.id != 0 && (first == nullptr ||
+                            taker.options.priority > first->options.priority)) {
+        first = &taker;
+      }
+    }
+    return first;
+  }
+  // Chooses the active consumer anew if that is due.
+  void ChooseActive() {
+    if (!options_.single_active || consumers() == 0) return;
+    Taker* active = Find(active_);
+    Taker* first = FirstInLine();
+    if (active == nullptr) {
+      active_ = first->id;
+    } else if (MustYield(*active) && CountAndBytesOut(*active).first == 0) {
+      active_ = first->id;
+    } else {
+      Refresh(*active);
+      return;
+    }
+    Refresh(*first);
+  }
+  bool MustYield(const Taker& active) {
+    return options_.quorum &&
+           FirstInLine()->options.priority > active.options.priority;
+  }
+  bool StandsBy(const Taker& taker) {
+    if (!options_.single_active || taker.id == 0) return false;
+    return taker.id != active_ || MustYield(taker);
   }
   Taker* Find(uint64_t id) {
     for (Taker& taker : takers_) {
@@ -340,9 +501,9 @@ class NaiveQueue {
     }
     return {count, bytes};
   }
-  bool CanTake(const Taker& taker) const {
+  bool CanTake(const Taker& taker) {
     const ConsumerOptions& o = taker.options;
-    if (taker.paused || taker.refused) return false;
+    if (taker.paused || taker.refused || StandsBy(taker)) return false;
     if (o.manual_credit && taker.credit == 0) return false;
     return o.auto_ack || o.prefetch_count == 0 ||
            CountAndBytesOut(taker).first < o.prefetch_count;
@@ -408,11 +569,19 @@ class NaiveQueue {
   }
   void Settled(Message& message) {
     message.delivery_id = 0;
-    if (Taker* taker = Find(message.consumer)) Refresh(*taker);
+    Taker* taker = Find(message.consumer);
+    if (taker == nullptr) return;
+    Refresh(*taker);
+    if (taker->id == active_) ChooseActive();
   }
   void TakeBack(Message& message) {
     ++message.count;
+    message.returned = options_.quorum ? ++last_return_ : 0;
     Settled(message);
+    if (options_.delivery_limit && message.count > *options_.delivery_limit) {
+      Die(message, "delivery_limit");
+      messages_.erase(messages_.begin() + (&message - messages_.data()));
+    }
   }
 
   template <typename Which>
@@ -429,7 +598,7 @@ class NaiveQueue {
                   takers_.end());
   }
   void AfterLeaving(absl::Time now) {
-    if (consumers() > 0) return;
+    if (consumers() > 0) return ChooseActive();
     last_use_ = now;
     if (options_.auto_delete) Close("deleted");
   }
@@ -477,14 +646,17 @@ class NaiveQueue {
     draining_.clear();
   }
 
-  const Options options_;
+  Options options_;
   std::vector<Message> messages_;  // in the order they were published
   std::vector<Taker> takers_;      // in the order they came
   std::vector<uint64_t> draining_;
   uint64_t last_turn_ = 0;
   uint64_t last_delivery_ = 0;
   uint64_t last_consumer_ = 0;
+  uint64_t last_return_ = 0;
+  uint64_t active_ = 0;  // the single active consumer
   absl::Time last_use_;
+  absl::Time lease_start_ = absl::InfinitePast();
 };
 
 }  // namespace kelpmq::service::testing

@@ -114,6 +114,18 @@ TEST_F(SingleActiveTest, SAC_03_InAQuorumQueueAnIdleOneYieldsAtOnce) {
   EXPECT_THAT(high->bodies(), ElementsAre("1"));
 }
 
+TEST_F(SingleActiveTest, SAC_03_InAQuorumQueueItGoesOnIfTheHigherOneLeaves) {
+  Make(kQuorumSac);
+  auto low = MakeSink();
+  ConsumeWithPriority(low, 1);
+  Publish({"1"});
+  const ConsumerId high = ConsumeWithPriority(MakeSink(), 9);
+  Publish({"2"});
+  EXPECT_THAT(low->bodies(), ElementsAre("1"));
+  Cancel(high);
+  EXPECT_THAT(low->bodies(), ElementsAre("1", "2"));
+}
+
 TEST_F(SingleActiveTest, SAC_04_ExclusiveConsumersAreRefused) {
   Make(kSac);
   const auto exclusive = [](ConsumeParams& params) { params.exclusive = true; };
