@@ -1,14 +1,19 @@
-// What a queue costs per message: items_per_second counts messages.
+// What a queue costs per message, in time (items_per_second counts messages)
+// and in memory (bytes_per_message).
 
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <memory>
 #include <random>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "service/queue/queue.h"
+#include "tests/testing/fake_clock.h"
 #include "tests/testing/manual_executor.h"
+#include "tests/testing/message_encoder.h"
 #include "tests/testing/plain_message.h"
 
 namespace kelpmq::service {
@@ -172,6 +177,117 @@ void BM_FillAndGet(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kMessages);
 }
 BENCHMARK(BM_FillAndGet)->Unit(benchmark::kMillisecond);
+
+// ---- What a queue keeps of a message beyond the message itself ----
+
+constexpr int64_t kMany = 1'000'000;
+
+// Bytes that the process has allocated and not freed.
+size_t AllocatedBytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+// A queue under a clock that stands still until it is moved.
+class TimedBench {
+ public:
+  explicit TimedBench(Table arguments) {
+    QueueSpec spec;
+    spec.name = "q";
+    spec.arguments = std::move(arguments);
+    QueueEnvironment environment;
+    environment.clock = &clock_;
+    environment.timers = &timers_;
+    environment.executor = &executor_;
+    environment.on_dead_letters = [this](std::vector<MessageRef> letters,
+                                         Closure done) {
+      for (const MessageRef& letter : letters) {
+        in_order = in_order && letter->facts().payload_bytes >= last_size_;
+        last_size_ = letter->facts().payload_bytes;
+        ++dead;
+      }
+      if (done != nullptr) std::move(done)();
+    };
+    queue = Queue::Create(std::move(spec), kNoOwner, std::move(environment));
+  }
+
+  // Publishes kMany messages that differ in nothing but the size of the body,
+  // which grows by one byte a thousand messages, so that order can be seen.
+  void PublishMany(uint8_t priority, bool with_expiration) {
+    constexpr int64_t kBatch = 1000;
+    for (int64_t sent = 0; sent < kMany; sent += kBatch) {
+      testing::MessageParts parts;
+      parts.body = std::string(sent / kBatch, 'x');
+      parts.priority = priority;
+      if (with_expiration) parts.expiration = absl::StrCat(60'000 + sent);
+      std::vector<MessageRef> batch(kBatch, testing::MessageOf(parts));
+      queue->Enqueue(std::move(batch), [](std::vector<uint32_t>) {});
+    }
+  }
+  void Pass(absl::Duration time) {
+    clock_.Advance(time);
+    timers_.RunDue();
+    executor_.RunAll();
+  }
+
+  std::shared_ptr<Queue> queue;
+  int64_t dead = 0;
+  bool in_order = true;
+
+ private:
+  testing::FakeClock clock_;
+  ManualExecutor executor_;
+  TimerQueue timers_{&clock_, &executor_};
+  uint32_t last_size_ = 0;
+};
+
+// bytes_per_message: what each of a million queued messages costs the queue. A
+// thousand share one message here, whose bytes are therefore not in it.
+void MeasureKept(benchmark::State& state, Table arguments, uint8_t priority,
+                 bool with_expiration) {
+  double bytes = 0;
+  for (auto _ : state) {
+    const size_t before = AllocatedBytes();
+    TimedBench bench(arguments);
+    bench.PublishMany(priority, with_expiration);
+    bytes = static_cast<double>(AllocatedBytes() - before) / kMany;
+  }
+  state.counters["bytes_per_message"] = bytes;
+  state.SetItemsProcessed(state.iterations() * kMany);
+}
+void BM_KeptPlain(benchmark::State& state) { MeasureKept(state, {}, 0, false); }
+void BM_KeptWithQueueTtl(benchmark::State& state) {
+  MeasureKept(state, {{"x-message-ttl", int32_t{60'000}}}, 0, false);
+}
+void BM_KeptWithExpiration(benchmark::State& state) {
+  MeasureKept(state, {}, 0, true);
+}
+void BM_KeptWithPriority(benchmark::State& state) {
+  MeasureKept(state, {{"x-max-priority", int32_t{10}}}, 5, false);
+}
+BENCHMARK(BM_KeptPlain)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_KeptWithQueueTtl)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_KeptWithExpiration)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_KeptWithPriority)->Iterations(1)->Unit(benchmark::kMillisecond);
+
+// A million messages with a time of their own run out one after the other, and
+// become dead letters; one timer serves them all.
+void BM_ExpireInOrder(benchmark::State& state) {
+  for (auto _ : state) {
+    state.PauseTiming();
+    TimedBench bench({{"x-dead-letter-exchange", "dlx"}});
+    bench.PublishMany(0, /*with_expiration=*/true);
+    state.ResumeTiming();
+    bench.Pass(absl::Seconds(60));
+    while (bench.dead < kMany) bench.Pass(absl::Seconds(10));
+    if (!bench.in_order) state.SkipWithError("out of order");
+    state.PauseTiming();
+    bench.queue.reset();
+    state.ResumeTiming();
+  }
+  state.SetItemsProcessed(state.iterations() * kMany);
+}
+BENCHMARK(BM_ExpireInOrder)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace kelpmq::service
