@@ -41,7 +41,8 @@ struct QueueEnvironment {
 
 // One queue, callable from any thread: a strand, a QueueCore, and the carrying
 // out of the core's effects. Each call posts to the strand, and its completion
-// runs there. After the queue has closed every call still completes:
+// runs there; or, if messages died of it, on the strand of the last queue that
+// took a dead letter. After the queue has closed every call still completes:
 // QUEUE_DELETED where the caller must know, else as if nothing was there.
 class Queue : public QueueHandle,
               public RouteTarget,

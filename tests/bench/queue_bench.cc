@@ -275,7 +275,7 @@ BENCHMARK(BM_KeptWithPriority)->Iterations(1)->Unit(benchmark::kMillisecond);
 void BM_ExpireInOrder(benchmark::State& state) {
   for (auto _ : state) {
     state.PauseTiming();
-    TimedBench bench({{"x-dead-letter-exchange", "dlx"}});
+    TimedBench bench(Table{{"x-dead-letter-exchange", "dlx"}});
     bench.PublishMany(0, /*with_expiration=*/true);
     state.ResumeTiming();
     bench.Pass(absl::Seconds(60));
