@@ -17,6 +17,8 @@ struct MessageFacts {
   bool persistent = false;         // delivery_mode 2
   bool has_headers = false;
   bool has_sender_keys = false;    // a CC or BCC header: further routing keys
+  bool has_bcc = false;            // a BCC header, which is not delivered
+  bool has_delay = false;          // an x-delay header
   bool has_expiration = false;
   // x-death and its kin are our own record of its deaths, not a client's.
   bool dead_lettered = false;
@@ -86,12 +88,19 @@ class MessageRef {
   }
   ~MessageRef() { Release(); }
 
+  // One more reference to a message that others hold.
+  static MessageRef Share(const Message& message) {
+    message.refs_.fetch_add(1, std::memory_order_relaxed);
+    return MessageRef(&message);
+  }
+
   const Message* operator->() const { return message_; }
   const Message& operator*() const { return *message_; }
   explicit operator bool() const { return message_ != nullptr; }
 
  private:
   friend class Message;
+  // Takes over a count that the message has already.
   explicit MessageRef(const Message* message) : message_(message) {}
   void Release();
 

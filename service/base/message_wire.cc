@@ -188,6 +188,7 @@ class MessageScanner {
     if (!status.ok()) return status;
     if (name == "CC") cc_type_ = type;
     if (name == "BCC") bcc_type_ = type;
+    if (name == "x-delay") facts_.has_delay = true;
     return absl::OkStatus();
   }
 
@@ -221,6 +222,7 @@ class MessageScanner {
       }
       facts_.has_sender_keys = true;
     }
+    facts_.has_bcc = !bcc_type_.empty();
     return facts_;
   }
 
@@ -267,6 +269,21 @@ absl::string_view UserIdOf(absl::string_view encoded) {
     if (reader.Is(message_field::kUserId, kBytes)) user_id = reader.bytes();
   }
   return user_id;
+}
+
+std::string PropertyText(absl::string_view encoded, absl::string_view name) {
+  std::string text;
+  WireReader reader(encoded);
+  while (reader.Next()) {
+    if (reader.wire_type() == kBytes &&
+        StringPropertyName(reader.field()) == name) {
+      text = std::string(reader.bytes());
+    } else if (reader.Is(message_field::kTimestamp, kVarint) &&
+               name == "timestamp") {
+      text = reader.varint() == 0 ? "" : absl::StrCat(reader.varint());
+    }
+  }
+  return text;
 }
 
 std::vector<std::string> SenderKeys(const Table& headers) {

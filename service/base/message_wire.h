@@ -44,6 +44,10 @@ Table DecodeHeaders(absl::string_view encoded);
 // The user_id property of a message that ScanMessage has accepted.
 absl::string_view UserIdOf(absl::string_view encoded);
 
+// A string property, or `timestamp` in decimal digits, of a message that
+// ScanMessage has accepted; empty if it is not set.
+std::string PropertyText(absl::string_view encoded, absl::string_view name);
+
 // The further routing keys of CC and BCC (CC-01), in that order; elements that
 // are not strings are skipped (CC-04).
 std::vector<std::string> SenderKeys(const Table& headers);

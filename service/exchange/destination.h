@@ -9,12 +9,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "service/base/types.h"
 
 namespace kelpmq::service {
 
 struct Binding;        // binding.h
 struct ExchangeEntry;  // routing_table.h
+
+// Queues that routing has found. Most batches go to a few.
+using ResolvedTargets = absl::InlinedVector<std::shared_ptr<RouteTarget>, 4>;
 
 // Names a queue that routing has found. Never names another one: after the
 // queue has gone, it names nothing.

@@ -1,37 +1,30 @@
 #include "service/exchange/exchange.h"
 
-#include <utility>
-
+#include "service/base/message_edit.h"
 #include "service/base/message_wire.h"
-#include "service/exchange/direct_exchange.h"
-#include "service/exchange/fanout_exchange.h"
-#include "service/exchange/headers_exchange.h"
-#include "service/exchange/topic_exchange.h"
 
 namespace kelpmq::service {
 
 RoutingInput::RoutingInput(const Message& message)
-    : message_(&message), keys_{message.routing_key()} {
-  if (message.facts().has_sender_keys) AddSenderKeys();
-}
-
-RoutingInput::RoutingInput(absl::string_view routing_key, Table headers)
-    : headers_(std::move(headers)), keys_{routing_key} {
-  AddSenderKeys();
-}
-
-void RoutingInput::AddSenderKeys() {
-  sender_keys_ = SenderKeys(headers());
+    : message_(message), keys_{message.routing_key()} {
+  if (!message.facts().has_sender_keys) return;
+  headers_ = DecodeHeaders(message.encoded());
+  sender_keys_ = SenderKeys(*headers_);
   for (const std::string& key : sender_keys_) keys_.push_back(key);
+  headers_->erase(std::string(kBccHeader));
 }
 
 const Table& RoutingInput::headers() {
   if (!headers_.has_value()) {
-    headers_ = message_->facts().has_headers
-                   ? DecodeHeaders(message_->encoded())
-                   : Table();
+    headers_ = message_.facts().has_headers ? DecodeHeaders(message_.encoded())
+                                            : Table();
   }
   return *headers_;
+}
+
+std::optional<int64_t> RoutingInput::delay() {
+  if (!message_.facts().has_delay) return std::nullopt;
+  return DelayOf(headers());
 }
 
 void RouteList::AddAll(const DestinationSet& destinations) {
@@ -58,14 +51,6 @@ void RouteList::Distinct::Add(const Destination* destination) {
   }
   if (index.empty()) index.insert(members.begin(), members.end());
   if (index.insert(destination).second) members.push_back(destination);
-}
-
-std::unique_ptr<Exchange> MakeExchange(absl::string_view type) {
-  if (type == "direct") return std::make_unique<DirectExchange>();
-  if (type == "fanout") return std::make_unique<FanoutExchange>();
-  if (type == "topic") return std::make_unique<TopicExchange>();
-  if (type == "headers") return std::make_unique<HeadersExchange>();
-  return nullptr;
 }
 
 }  // namespace kelpmq::service

@@ -16,6 +16,7 @@
 #include "service/base/value.h"
 #include "service/exchange/binding.h"
 #include "service/exchange/destination_set.h"
+#include "service/exchange/recent_history.h"
 
 namespace kelpmq::service {
 
@@ -25,19 +26,19 @@ class RoutingInput {
  public:
   // `message` outlives this.
   explicit RoutingInput(const Message& message);
-  // For a message that has not been encoded.
-  RoutingInput(absl::string_view routing_key, Table headers);
   RoutingInput(const RoutingInput&) = delete;
   RoutingInput& operator=(const RoutingInput&) = delete;
 
   // The routing key, then those of CC and BCC (CC-01).
   absl::Span<const absl::string_view> keys() const { return keys_; }
+  // Without BCC, which no exchange sees as a header (CC-02).
   const Table& headers();
+  const Message& message() const { return message_; }
+  // How long a delayed exchange holds the message; nullopt: not at all.
+  std::optional<int64_t> delay();
 
  private:
-  void AddSenderKeys();
-
-  const Message* message_ = nullptr;
+  const Message& message_;
   std::optional<Table> headers_;
   std::vector<std::string> sender_keys_;
   absl::InlinedVector<absl::string_view, 1> keys_;
@@ -61,6 +62,10 @@ class RouteList {
   // How often something was added, known already or not.
   size_t matches() const { return matches_; }
 
+  // The exchange keeps the message until its delay is over.
+  void HoldAt(const ExchangeEntry* exchange) { holders_.push_back(exchange); }
+  const std::vector<const ExchangeEntry*>& holders() const { return holders_; }
+
  private:
   // Up to this many, looking at each is cheaper than hashing.
   static constexpr size_t kMaxLinear = 16;
@@ -74,6 +79,7 @@ class RouteList {
 
   Distinct queues_;
   Distinct exchanges_;
+  std::vector<const ExchangeEntry*> holders_;
   size_t matches_ = 0;
 };
 
@@ -83,9 +89,8 @@ class Exchange {
  public:
   virtual ~Exchange() = default;
 
-  // Whether the type takes a binding with these arguments
-  // (INVALID_ARGUMENT_VALUE if not).
-  virtual absl::Status CheckBinding(const Table& arguments) const {
+  // Whether the type takes such a binding (INVALID_ARGUMENT_VALUE if not).
+  virtual absl::Status CheckBinding(const BindingSpec& binding) const {
     return absl::OkStatus();
   }
   // `binding` is new and passes CheckBinding; it stays where it is until after
@@ -94,12 +99,18 @@ class Exchange {
   virtual void Unbind(const Binding& binding) = 0;
   // Adds the destinations of the bindings that match.
   virtual void Route(RoutingInput* input, RouteList* routes) const = 0;
-  // Whether routing may depend on more than the keys.
-  virtual bool UsesHeaders() const { return false; }
+  // Whether routing may depend on more than the keys, or does more than find
+  // destinations.
+  virtual bool LooksBeyondKeys() const { return false; }
+  // Whether it does so though nothing is bound to it.
+  virtual bool ActsUnbound() const { return false; }
+  // Whether messages with a delay wait before they are routed here.
+  virtual bool HoldsDelayed() const { return false; }
+  // What the binding that was added last is to be sent; nullopt: nothing.
+  virtual std::optional<HistoryReplay> ReplayForLastBinding() const {
+    return std::nullopt;
+  }
 };
-
-// A new exchange of a type of EXD-01; null for an unknown type.
-std::unique_ptr<Exchange> MakeExchange(absl::string_view type);
 
 }  // namespace kelpmq::service
 

@@ -98,9 +98,9 @@ bool HeaderMatches(const Value& wanted, const Value& header) {
   return wanted == header;
 }
 
-absl::Status HeadersExchange::CheckBinding(const Table& arguments) const {
-  const auto it = arguments.find(kMatchArgument);
-  if (it == arguments.end()) return absl::OkStatus();
+absl::Status HeadersExchange::CheckBinding(const BindingSpec& binding) const {
+  const auto it = binding.arguments.find(kMatchArgument);
+  if (it == binding.arguments.end()) return absl::OkStatus();
   const auto text = StringOf(it->second);
   if (!text.has_value()) {
     return MakeError(

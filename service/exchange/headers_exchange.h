@@ -27,11 +27,11 @@ bool HeaderMatches(const Value& wanted, const Value& header);
 // one with the message's headers are looked at.
 class HeadersExchange : public Exchange {
  public:
-  absl::Status CheckBinding(const Table& arguments) const override;
+  absl::Status CheckBinding(const BindingSpec& binding) const override;
   void Bind(const Binding& binding) override;
   void Unbind(const Binding& binding) override;
   void Route(RoutingInput* input, RouteList* routes) const override;
-  bool UsesHeaders() const override { return true; }
+  bool LooksBeyondKeys() const override { return true; }
 
  private:
   struct Rule {

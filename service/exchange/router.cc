@@ -13,8 +13,9 @@ void Router::RemoveQueue(const std::string& name) {
 
 absl::StatusOr<DeclaredExchange> Router::DeclareExchange(
     const ExchangeSpec& spec, bool passive) {
+  const ExchangeParts parts = MakeParts(spec, random_);
   return tables_.Write([&](RoutingTable* table) {
-    return table->DeclareExchange(spec, passive);
+    return table->DeclareExchange(spec, passive, parts);
   });
 }
 
@@ -48,23 +49,31 @@ std::vector<BindingSpec> Router::ListBindings() const {
   return tables_.Peek().ListBindings();
 }
 
-absl::Status Router::Route(const Message& message,
-                           std::vector<TargetId>* targets) const {
-  return tables_.Read(
-      [&](const RoutingTable& table) { return table.Route(message, targets); });
+std::optional<HistoryReplay> Router::ReplayForLastBinding(
+    absl::string_view exchange) const {
+  return tables_.Peek().ReplayForLastBinding(exchange);
 }
 
-std::vector<std::shared_ptr<RouteTarget>> Router::Resolve(
-    absl::Span<const TargetId> ids) const {
+absl::Status Router::Route(const Message& message, Routes* routes) const {
+  return tables_.Read(
+      [&](const RoutingTable& table) { return table.Route(message, routes); });
+}
+
+void Router::RouteFrom(absl::string_view exchange, const Message& message,
+                       Routes* routes) const {
+  tables_.Read([&](const RoutingTable& table) {
+    table.RouteFrom(exchange, message, routes);
+  });
+}
+
+absl::Status Router::CheckPublish(absl::string_view exchange) const {
+  return tables_.Read(
+      [&](const RoutingTable& table) { return table.CheckPublish(exchange); });
+}
+
+ResolvedTargets Router::Resolve(absl::Span<const TargetId> ids) const {
   return tables_.Read(
       [&](const RoutingTable& table) { return table.Resolve(ids); });
-}
-
-void Router::RouteDeadLetter(const Message& letter,
-                             std::vector<TargetId>* targets) const {
-  tables_.Read([&](const RoutingTable& table) {
-    table.RouteDeadLetter(letter, targets);
-  });
 }
 
 bool Router::RoutesByKeyAlone(const Message& message) const {

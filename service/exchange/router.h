@@ -1,7 +1,9 @@
 #ifndef KELPMQ_SERVICE_EXCHANGE_ROUTER_H_
 #define KELPMQ_SERVICE_EXCHANGE_ROUTER_H_
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "service/base/left_right.h"
+#include "service/base/random_sequence.h"
 #include "service/base/types.h"
 #include "service/exchange/routing_table.h"
 
@@ -21,13 +24,15 @@ namespace kelpmq::service {
 // changes the copy nobody reads, turns the readers over, and changes the other
 // (LeftRight). So a bind costs the same however many bindings there are.
 //
-// Thread-safety: Route, RouteDeadLetter, Resolve and RoutesByKeyAlone may be
-// called from any thread at any time. All else needs the caller's exclusion
-// (the vhost's lock), const calls too.
+// Thread-safety: Route, RouteFrom, CheckPublish, Resolve and RoutesByKeyAlone
+// may be called from any thread at any time. All else needs the caller's
+// exclusion (the vhost's lock), const calls too.
 class Router {
  public:
   // Starts with the pre-declared exchanges (EXB-01).
-  explicit Router(const std::string& vhost) : tables_(vhost) {}
+  //   seed: of the exchanges that pick a destination at random (PLUG-04).
+  explicit Router(const std::string& vhost, uint64_t seed = 0)
+      : random_(std::make_shared<RandomSequence>(seed)), tables_(vhost) {}
 
   // Queues are destinations by name, and implicitly bound to the default
   // exchange (EXB-02). The name must not be in use.
@@ -43,33 +48,37 @@ class Router {
   absl::StatusOr<bool> Bind(const BindingSpec& binding);
   absl::StatusOr<bool> Unbind(const BindingSpec& binding);
 
+  // What the binding that was added last to this exchange is to be sent;
+  // nullopt: nothing. Its messages are to be asked for outside of all locks.
+  std::optional<HistoryReplay> ReplayForLastBinding(
+      absl::string_view exchange) const;
+
   absl::StatusOr<ExchangeSpec> FindExchange(absl::string_view name) const;
   std::vector<ExchangeSpec> ListExchanges() const;  // by name; "" first
   // Every binding, implicit ones to the default exchange too, ordered by
   // source, destination, kind, routing key, arguments.
   std::vector<BindingSpec> ListBindings() const;
 
-  // Appends the queues that `message` goes to, each once (DUP-01, E2E-04).
-  // Routed nowhere: OK and nothing appended.
+  // Adds where `message` goes. Routed nowhere: OK and nothing added.
   //   EXCHANGE_NOT_FOUND, INTERNAL_EXCHANGE (EXB-06)
-  absl::Status Route(const Message& message,
-                     std::vector<TargetId>* targets) const;
+  absl::Status Route(const Message& message, Routes* routes) const;
+  // The same for a message that enters at another exchange than it names. Any
+  // will do, also an internal one; nothing is added if there is no such one.
+  void RouteFrom(absl::string_view exchange, const Message& message,
+                 Routes* routes) const;
+  // The errors of Route alone, for a message that is to be routed later.
+  absl::Status CheckPublish(absl::string_view exchange) const;
   // The queues that Route has named, in the same order; null for one that has
   // gone meanwhile. Apart from Route because many messages of a batch go to
   // few queues, and each reference to a queue that is taken costs.
-  std::vector<std::shared_ptr<RouteTarget>> Resolve(
-      absl::Span<const TargetId> ids) const;
-
-  // The same for a dead letter: it may enter at an internal exchange (EXB-06),
-  // and goes nowhere if there is no such exchange (DLX-08).
-  void RouteDeadLetter(const Message& letter,
-                       std::vector<TargetId>* targets) const;
+  ResolvedTargets Resolve(absl::Span<const TargetId> ids) const;
 
   // True if all messages with this exchange and key go the same way whatever
   // is in them: the result of one may then serve the next.
   bool RoutesByKeyAlone(const Message& message) const;
 
  private:
+  const std::shared_ptr<RandomSequence> random_;
   LeftRight<RoutingTable> tables_;
 };
 

@@ -56,7 +56,7 @@ RoutingTable::RoutingTable(const std::string& vhost) : vhost_(vhost) {
     spec.type = std::string(exchange.type);
     spec.durable = true;
     spec.internal = exchange.internal;
-    AddExchange(spec, MakeExchange(spec.type));
+    AddExchange(spec, MakeExchange(spec, ExchangeParts()));
   }
 }
 
@@ -93,11 +93,12 @@ ExchangeEntry* RoutingTable::AddExchange(const ExchangeSpec& spec,
   entry->destination.record = std::make_unique<Destination::Record>();
   entry->destination.record->name = spec.name;
   entry->destination.record->exchange = entry.get();
+  if (entry->exchange->ActsUnbound()) ++beyond_keys_;
   return (exchanges_[spec.name] = std::move(entry)).get();
 }
 
 absl::StatusOr<DeclaredExchange> RoutingTable::DeclareExchange(
-    const ExchangeSpec& spec, bool passive) {
+    const ExchangeSpec& spec, bool passive, const ExchangeParts& parts) {
   if (spec.name.empty()) return DefaultExchangeError();
   absl::Status valid = CheckTopologyName("exchange name", spec.name);
   if (!valid.ok()) return valid;
@@ -106,8 +107,8 @@ absl::StatusOr<DeclaredExchange> RoutingTable::DeclareExchange(
     if (entry == nullptr) return NoExchangeError(spec.name, vhost_);
     return DeclaredExchange{entry->spec, false};
   }
-  std::unique_ptr<Exchange> exchange = MakeExchange(spec.type);
-  if (exchange == nullptr) return UnknownTypeError(spec.type);
+  absl::Status known = CheckExchangeType(spec.type);
+  if (!known.ok()) return known;
   if (entry != nullptr) {
     absl::Status equivalent = CheckEquivalent(entry->spec, spec, vhost_);
     if (!equivalent.ok()) return equivalent;
@@ -120,7 +121,10 @@ absl::StatusOr<DeclaredExchange> RoutingTable::DeclareExchange(
   if (alternate != nullptr && !StringOf(*alternate).has_value()) {
     return ArgumentTypeError(*alternate, kAlternateExchange, spec.name, vhost_);
   }
-  return DeclaredExchange{AddExchange(spec, std::move(exchange))->spec, true};
+  absl::Status arguments = CheckTypeArguments(spec);
+  if (!arguments.ok()) return arguments;
+  return DeclaredExchange{AddExchange(spec, MakeExchange(spec, parts))->spec,
+                          true};
 }
 
 absl::StatusOr<bool> RoutingTable::DeleteExchange(const std::string& name,
@@ -164,7 +168,7 @@ absl::StatusOr<bool> RoutingTable::Bind(const BindingSpec& spec) {
                ? NoExchangeError(spec.destination, vhost_)
                : NoQueueError(spec.destination, vhost_);
   }
-  absl::Status accepted = source->exchange->CheckBinding(spec.arguments);
+  absl::Status accepted = source->exchange->CheckBinding(spec);
   if (!accepted.ok()) return accepted;
   auto binding = std::make_unique<Binding>();
   binding->source = source;
@@ -179,9 +183,16 @@ absl::StatusOr<bool> RoutingTable::Bind(const BindingSpec& spec) {
   added->incoming_index = incoming.size();
   incoming.push_back(added);
   if (!destination->is_queue()) ++source->exchange_bindings;
-  if (source->exchange->UsesHeaders()) ++headers_bindings_;
+  if (source->exchange->LooksBeyondKeys()) ++beyond_keys_;
   source->exchange->Bind(*added);
   return true;
+}
+
+std::optional<HistoryReplay> RoutingTable::ReplayForLastBinding(
+    absl::string_view exchange) const {
+  const ExchangeEntry* const entry = FindEntry(exchange);
+  if (entry == nullptr) return std::nullopt;
+  return entry->exchange->ReplayForLastBinding();
 }
 
 absl::StatusOr<bool> RoutingTable::Unbind(const BindingSpec& spec) {
@@ -204,7 +215,7 @@ void RoutingTable::EraseBinding(Binding* binding) {
   std::vector<Binding*>& incoming = binding->destination->record->incoming;
   source->exchange->Unbind(*binding);
   if (!binding->destination->is_queue()) --source->exchange_bindings;
-  if (source->exchange->UsesHeaders()) --headers_bindings_;
+  if (source->exchange->LooksBeyondKeys()) --beyond_keys_;
   incoming[binding->incoming_index] = incoming.back();
   incoming[binding->incoming_index]->incoming_index = binding->incoming_index;
   incoming.pop_back();
@@ -228,6 +239,7 @@ void RoutingTable::EraseExchange(ExchangeEntry* entry,
   // the exchanges to look at.
   while (!entry->bindings.empty()) EraseBinding(entry->bindings.begin()->get());
   EraseIncoming(&entry->destination, emptied);
+  if (entry->exchange->ActsUnbound()) --beyond_keys_;
   exchanges_.erase(entry->spec.name);
 }
 
@@ -243,36 +255,46 @@ void RoutingTable::EraseAbandoned(std::vector<ExchangeEntry*> emptied) {
 
 // ---- Routing ----
 
-absl::Status RoutingTable::Route(const Message& message,
-                                 std::vector<TargetId>* targets) const {
-  const ExchangeEntry* const entry = FindEntry(message.exchange());
-  if (entry == nullptr) return NoExchangeError(message.exchange(), vhost_);
-  if (entry->spec.internal) {
-    return InternalExchangeError(entry->spec.name, vhost_);
-  }
-  RouteTo(*entry, message, targets);
+absl::StatusOr<const ExchangeEntry*> RoutingTable::FindForPublish(
+    absl::string_view name) const {
+  const ExchangeEntry* const entry = FindEntry(name);
+  if (entry == nullptr) return NoExchangeError(name, vhost_);
+  if (entry->spec.internal) return InternalExchangeError(name, vhost_);
+  return entry;
+}
+
+absl::Status RoutingTable::CheckPublish(absl::string_view exchange) const {
+  return FindForPublish(exchange).status();
+}
+
+absl::Status RoutingTable::Route(const Message& message, Routes* routes) const {
+  const auto entry = FindForPublish(message.exchange());
+  if (!entry.ok()) return entry.status();
+  RouteEntry(**entry, message, routes);
   return absl::OkStatus();
 }
 
-void RoutingTable::RouteDeadLetter(const Message& letter,
-                                   std::vector<TargetId>* targets) const {
-  const ExchangeEntry* const entry = FindEntry(letter.exchange());
-  if (entry != nullptr) RouteTo(*entry, letter, targets);
+void RoutingTable::RouteFrom(absl::string_view exchange, const Message& message,
+                             Routes* routes) const {
+  const ExchangeEntry* const entry = FindEntry(exchange);
+  if (entry != nullptr) RouteEntry(*entry, message, routes);
 }
 
-void RoutingTable::RouteTo(const ExchangeEntry& start, const Message& message,
-                           std::vector<TargetId>* targets) const {
+void RoutingTable::RouteEntry(const ExchangeEntry& start,
+                              const Message& message, Routes* routes) const {
   RoutingInput input(message);
-  RouteList routes;
-  RouteFrom(start, &input, &routes);
-  for (const Destination* queue : routes.queues()) {
-    targets->push_back(queue->id);
+  RouteList found;
+  Walk(start, &input, &found);
+  for (const Destination* queue : found.queues()) {
+    routes->targets.push_back(queue->id);
+  }
+  for (const ExchangeEntry* holder : found.holders()) {
+    routes->holders.push_back(holder->spec.name);
   }
 }
 
-std::vector<std::shared_ptr<RouteTarget>> RoutingTable::Resolve(
-    absl::Span<const TargetId> ids) const {
-  std::vector<std::shared_ptr<RouteTarget>> targets;
+ResolvedTargets RoutingTable::Resolve(absl::Span<const TargetId> ids) const {
+  ResolvedTargets targets;
   targets.reserve(ids.size());
   for (const TargetId id : ids) {
     const Destination* const destination = destinations_.Find(id);
@@ -281,14 +303,19 @@ std::vector<std::shared_ptr<RouteTarget>> RoutingTable::Resolve(
   return targets;
 }
 
-void RoutingTable::RouteFrom(const ExchangeEntry& start, RoutingInput* input,
-                             RouteList* routes) const {
+void RoutingTable::Walk(const ExchangeEntry& start, RoutingInput* input,
+                        RouteList* routes) const {
   // The list of exchanges reached is the work left, and keeps each from being
   // visited twice (E2E-03, AE-04).
   routes->Add(&start.destination);
   for (size_t i = 0; i < routes->exchanges().size(); ++i) {
     const ExchangeEntry& entry = *routes->exchanges()[i]->record->exchange;
     const size_t matches_before = routes->matches();
+    if (entry.exchange->HoldsDelayed() && input->delay().has_value()) {
+      // Neither routed nor unroutable until the delay is over.
+      routes->HoldAt(&entry);
+      continue;
+    }
     if (entry.spec.name == kDefaultExchangeName) {
       RouteByQueueName(*input, routes);
     } else {
@@ -312,9 +339,9 @@ void RoutingTable::RouteByQueueName(const RoutingInput& input,
 
 bool RoutingTable::RoutesByKeyAlone(const Message& message) const {
   if (message.facts().has_sender_keys) return false;
-  if (headers_bindings_ == 0) return true;
+  if (beyond_keys_ == 0) return true;
   const ExchangeEntry* const entry = FindEntry(message.exchange());
-  return entry != nullptr && !entry->exchange->UsesHeaders() &&
+  return entry != nullptr && !entry->exchange->LooksBeyondKeys() &&
          entry->exchange_bindings == 0 && !entry->alternate.has_value();
 }
 
@@ -349,8 +376,7 @@ std::vector<BindingSpec> RoutingTable::ListBindings() const {
     return std::tuple<const std::string&, const std::string&, bool,
                       const std::string&, const std::string&>(
         b->source->spec.name, b->destination->record->name,
-        !b->destination->is_queue(), b->routing_key,
-        b->arguments_identity);
+        !b->destination->is_queue(), b->routing_key, b->arguments_identity);
   };
   std::sort(
       bindings.begin(), bindings.end(),

@@ -18,8 +18,22 @@
 #include "service/exchange/binding.h"
 #include "service/exchange/destination.h"
 #include "service/exchange/exchange.h"
+#include "service/exchange/exchange_types.h"
 
 namespace kelpmq::service {
+
+// Where one message goes.
+struct Routes {
+  std::vector<TargetId> targets;  // each queue once (DUP-01, E2E-04)
+  // Exchanges that want the message back when its delay is over (PLUG-06).
+  std::vector<std::string> holders;
+
+  bool empty() const { return targets.empty() && holders.empty(); }
+  void clear() {
+    targets.clear();
+    holders.clear();
+  }
+};
 
 struct DeclaredExchange {
   ExchangeSpec exchange;  // as it was first declared
@@ -59,9 +73,10 @@ struct BindingEq {
 struct ExchangeEntry {
   ExchangeSpec spec;
   std::unique_ptr<Exchange> exchange;
-  std::optional<std::string> alternate;  // alternate-exchange, if given
-  Destination destination;               // as the destination of bindings
-  size_t exchange_bindings = 0;          // of `bindings`, those to exchanges
+  // The alternate exchange: that of the arguments, else that of a policy.
+  std::optional<std::string> alternate;
+  Destination destination;       // as the destination of bindings
+  size_t exchange_bindings = 0;  // of `bindings`, those to exchanges
   absl::flat_hash_set<std::unique_ptr<Binding>, BindingHash, BindingEq>
       bindings;  // those it is the source of
 };
@@ -87,8 +102,10 @@ class RoutingTable {
   // Errors: INVALID_NAME, EXCHANGE_TYPE_UNKNOWN, DEFAULT_EXCHANGE (EXB-04),
   // RESERVED_NAME (EXB-05), INVALID_ARGUMENT_VALUE (EXD-05),
   // INEQUIVALENT_ARGUMENT (EXD-02), EXCHANGE_NOT_FOUND (passive, EXD-04).
+  //   parts: of the exchange if it is new; the same for both copies.
   absl::StatusOr<DeclaredExchange> DeclareExchange(const ExchangeSpec& spec,
-                                                   bool passive);
+                                                   bool passive,
+                                                   const ExchangeParts& parts);
   // True if there was one (EXDEL-01). Errors: INVALID_NAME, DEFAULT_EXCHANGE
   // ("" and amq.*), EXCHANGE_IN_USE (EXDEL-02).
   absl::StatusOr<bool> DeleteExchange(const std::string& name, bool if_unused);
@@ -96,6 +113,9 @@ class RoutingTable {
   // EXCHANGE_NOT_FOUND, QUEUE_NOT_FOUND (BIND-01), INVALID_ARGUMENT_VALUE
   // (HDR-10).
   absl::StatusOr<bool> Bind(const BindingSpec& binding);
+  // What the newest binding of an exchange is to be sent; nullopt: nothing.
+  std::optional<HistoryReplay> ReplayForLastBinding(
+      absl::string_view exchange) const;
   // True if it was there (BIND-04). Errors: INVALID_NAME, DEFAULT_EXCHANGE.
   absl::StatusOr<bool> Unbind(const BindingSpec& binding);
 
@@ -106,12 +126,11 @@ class RoutingTable {
   std::vector<BindingSpec> ListBindings() const;
 
   // As Router's.
-  absl::Status Route(const Message& message,
-                     std::vector<TargetId>* targets) const;
-  void RouteDeadLetter(const Message& letter,
-                       std::vector<TargetId>* targets) const;
-  std::vector<std::shared_ptr<RouteTarget>> Resolve(
-      absl::Span<const TargetId> ids) const;
+  absl::Status CheckPublish(absl::string_view exchange) const;
+  absl::Status Route(const Message& message, Routes* routes) const;
+  void RouteFrom(absl::string_view exchange, const Message& message,
+                 Routes* routes) const;
+  ResolvedTargets Resolve(absl::Span<const TargetId> ids) const;
   bool RoutesByKeyAlone(const Message& message) const;
 
  private:
@@ -120,12 +139,14 @@ class RoutingTable {
                              std::unique_ptr<Exchange> exchange);
   // The destination that the binding names, or null.
   Destination* FindDestination(const BindingSpec& binding) const;
-  // The queues that a message reaches from `start`, appended to `targets`.
-  void RouteTo(const ExchangeEntry& start, const Message& message,
-               std::vector<TargetId>* targets) const;
+  // The exchange `name` for publishing: EXCHANGE_NOT_FOUND, INTERNAL_EXCHANGE.
+  absl::StatusOr<const ExchangeEntry*> FindForPublish(
+      absl::string_view name) const;
   // Follows bindings between exchanges and alternate exchanges from `start`.
-  void RouteFrom(const ExchangeEntry& start, RoutingInput* input,
-                 RouteList* routes) const;
+  void Walk(const ExchangeEntry& start, RoutingInput* input,
+            RouteList* routes) const;
+  void RouteEntry(const ExchangeEntry& start, const Message& message,
+                  Routes* routes) const;
   // The default exchange's way.
   void RouteByQueueName(const RoutingInput& input, RouteList* routes) const;
 
@@ -146,7 +167,9 @@ class RoutingTable {
   absl::flat_hash_map<std::string, std::unique_ptr<ExchangeEntry>> exchanges_;
   QueueDestinations destinations_;
   absl::flat_hash_map<std::string, Destination*> queues_;  // in destinations_
-  size_t headers_bindings_ = 0;  // those whose source is a headers exchange
+  // Bindings whose source looks beyond keys, and exchanges that act without
+  // bindings: as long as there are none, keys alone decide.
+  size_t beyond_keys_ = 0;
 };
 
 }  // namespace kelpmq::service

@@ -53,14 +53,14 @@ class Topology {
   // Routes the messages in turn, each of which must reach `expected` queues.
   void Run(const std::vector<MessageRef>& messages, size_t expected,
            benchmark::State& state) {
-    std::vector<TargetId> targets;
+    Routes routes;
     size_t next = 0;
     size_t reached = 0;
     for (auto _ : state) {
-      targets.clear();
-      router_.Route(*messages[next], &targets).IgnoreError();  // checked below
+      routes.clear();
+      router_.Route(*messages[next], &routes).IgnoreError();  // checked below
       next = next + 1 == messages.size() ? 0 : next + 1;
-      reached += targets.size();
+      reached += routes.targets.size();
     }
     Check(reached == expected * state.iterations());
     state.SetItemsProcessed(state.iterations());

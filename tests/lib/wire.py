@@ -80,11 +80,11 @@ class Client:
     def close(self) -> None:
         self.channel.close()
 
-    def advance(self, by: float) -> float:
+    def advance(self, by: float) -> int:
         """Moves the clock of a broker that runs with --manual-clock by so many seconds, after
-        which all that fell due has taken effect. The time reached, in seconds since 1970."""
+        which all that fell due has taken effect. The time reached, in nanoseconds since 1970."""
         return self.testing.AdvanceClock(testing_pb2.AdvanceClockRequest(
-            by=seconds(by)), timeout=PATIENCE).current_time.ToNanoseconds() / 1e9
+            by=seconds(by)), timeout=PATIENCE).current_time.ToNanoseconds()
 
     def declare(self, name: str | None = None, **fields) -> str:
         """Declares a queue; None: with a new name."""

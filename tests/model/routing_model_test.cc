@@ -315,14 +315,14 @@ class RoutingModel {
     }
     const MessageRef message =
         testing::MessageWithHeaders(exchange, keys[0], headers);
-    std::vector<TargetId> targets;
-    const absl::Status status = router_.Route(*message, &targets);
+    Routes routes;
+    const absl::Status status = router_.Route(*message, &routes);
     EXPECT_EQ(status.ok(), model_.exchanges.count(exchange) > 0);
     std::set<std::string> reached;
-    for (const auto& target : router_.Resolve(targets)) {
+    for (const auto& target : router_.Resolve(routes.targets)) {
       reached.insert(static_cast<const NamedTarget&>(*target).name);
     }
-    EXPECT_EQ(reached.size(), targets.size()) << "a copy too many";
+    EXPECT_EQ(reached.size(), routes.targets.size()) << "a copy too many";
     EXPECT_EQ(reached, model_.Route(exchange, keys, headers));
     if (router_.RoutesByKeyAlone(*message)) {
       EXPECT_EQ(reached, model_.Route(exchange, keys, {}));

@@ -92,12 +92,12 @@ class RoutingFixture : public ::testing::Test {
   // each copy.
   Names Route(const std::string& exchange, const std::string& key,
               const Table& headers = {}) {
-    std::vector<TargetId> targets;
+    Routes routes;
     const absl::Status status =
-        router_.Route(*MessageWithHeaders(exchange, key, headers), &targets);
+        router_.Route(*MessageWithHeaders(exchange, key, headers), &routes);
     EXPECT_TRUE(status.ok()) << status;
     Names names;
-    for (const auto& target : router_.Resolve(targets)) {
+    for (const auto& target : router_.Resolve(routes.targets)) {
       if (target == nullptr) continue;  // gone since
       names.push_back(static_cast<const NamedTarget&>(*target).name);
     }
@@ -106,8 +106,8 @@ class RoutingFixture : public ::testing::Test {
   }
   absl::Status RouteStatus(const std::string& exchange,
                            const std::string& key) {
-    std::vector<TargetId> targets;
-    return router_.Route(*MessageWithHeaders(exchange, key, {}), &targets);
+    Routes routes;
+    return router_.Route(*MessageWithHeaders(exchange, key, {}), &routes);
   }
 
   Router router_{"/"};

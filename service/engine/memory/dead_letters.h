@@ -5,7 +5,7 @@
 
 #include "service/base/executor.h"
 #include "service/base/message.h"
-#include "service/exchange/router.h"
+#include "service/engine/memory/departures.h"
 
 namespace kelpmq::service {
 
@@ -15,8 +15,8 @@ namespace kelpmq::service {
 // before without a rejection since (DLX-13). `done` runs when every queue has
 // taken its share, on the strand of the last; with no queue at all, at once.
 // Thread-safety: any thread; takes no lock.
-void PublishDeadLetters(const Router& router, std::vector<MessageRef> letters,
-                        Closure done);
+void PublishDeadLetters(const PublishPath& path,
+                        std::vector<MessageRef> letters, Closure done);
 
 }  // namespace kelpmq::service
 

@@ -212,7 +212,7 @@ void MemoryEngine::PurgeQueue(PurgeQueueParams params, Done<uint64_t> done) {
 void MemoryEngine::Bind(BindParams params, Done<bool> done) {
   std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
-  std::move(done)(vhost->Bind(params));
+  vhost->Bind(params, std::move(done));
 }
 
 void MemoryEngine::Unbind(BindParams params, Done<bool> done) {

@@ -4,20 +4,23 @@
 #include <string>
 #include <vector>
 
-#include "service/base/clock.h"
+#include "service/base/executor.h"
 #include "service/engine/engine.h"
-#include "service/exchange/router.h"
+#include "service/engine/memory/departures.h"
 
 namespace kelpmq::service {
 
 // Routes one batch and hands each queue its share in one call, in the order of
-// the items. `done` runs when every queue has taken its share, on the strand of
-// the last; with no queue at all, at once.
-//   vhost: for error texts.   clock: judges deliver_time.
-// Thread-safety: any thread; takes no lock.
-void PublishBatch(const Router& router, const std::string& vhost,
-                  std::vector<PublishItem> items, const Clock& clock,
+// the items; what is to be routed later is kept. `done` runs when every queue
+// has taken its share, on the strand of the last; with no queue at all, at
+// once.
+void PublishBatch(const PublishPath& path, std::vector<PublishItem> items,
                   Done<PublishResult> done);
+
+// The same for messages whose publisher has had its answer: what cannot be
+// routed, or is refused, is dropped.
+void PublishLate(const PublishPath& path, std::vector<LateMessage> messages,
+                 Closure done);
 
 }  // namespace kelpmq::service
 

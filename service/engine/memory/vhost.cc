@@ -3,10 +3,10 @@
 #include <optional>
 #include <variant>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
 #include "service/engine/memory/gather.h"
-#include "service/engine/memory/publish.h"
 #include "service/exchange/topology_errors.h"
 
 namespace kelpmq::service {
@@ -43,8 +43,17 @@ absl::Status NoSuchVhost(absl::string_view name) {
 std::shared_ptr<Vhost> Vhost::Create(
     std::string name, const Clock* clock, TimerQueue* timers,
     Executor* executor, OnExclusiveQueueClosed on_exclusive_queue_closed) {
-  return std::make_shared<Vhost>(std::move(name), clock, timers, executor,
-                                 std::move(on_exclusive_queue_closed));
+  auto vhost =
+      std::make_shared<Vhost>(std::move(name), clock, timers, executor,
+                              std::move(on_exclusive_queue_closed));
+  vhost->delayed_ = DelayedMessages::Create(
+      clock, timers, executor,
+      [weak = std::weak_ptr<Vhost>(vhost)](std::vector<LateMessage> due) {
+        if (std::shared_ptr<Vhost> vhost = weak.lock()) {
+          PublishLate(vhost->Path(), std::move(due), [] {});
+        }
+      });
+  return vhost;
 }
 
 Vhost::Vhost(std::string name, const Clock* clock, TimerQueue* timers,
@@ -55,7 +64,8 @@ Vhost::Vhost(std::string name, const Clock* clock, TimerQueue* timers,
       timers_(timers),
       executor_(executor),
       on_exclusive_queue_closed_(std::move(on_exclusive_queue_closed)),
-      router_(name_) {}
+      // A seed of this process.
+      router_(name_, absl::Hash<std::string>()(name_)) {}
 
 // ---- The queue table ----
 
@@ -108,7 +118,7 @@ bool Vhost::RemoveQueue(const QueueRef& queue) {
 // ---- Messages ----
 
 void Vhost::Publish(std::vector<PublishItem> items, Done<PublishResult> done) {
-  PublishBatch(router_, name_, std::move(items), *clock_, std::move(done));
+  PublishBatch(Path(), std::move(items), std::move(done));
 }
 
 void Vhost::Get(GetParams params, Done<GetResult> done) {
@@ -150,10 +160,12 @@ void Vhost::ConsumeTemporary(ConsumeParams params, Done<ConsumerRef> done) {
     bind.binding.destination = queue->name();
     bind.binding.routing_key = std::move(binding.routing_key);
     bind.binding.arguments = std::move(binding.arguments);
-    absl::StatusOr<bool> bound = Bind(bind);
+    absl::StatusOr<NewBinding> bound = AddBinding(bind);
     if (!bound.ok()) {
       return DeleteAndFail(*queue, bound.status(), std::move(done));
     }
+    // Comes before the consumer, on the strand of the queue.
+    SendMissed(*bound, [] {});
   }
   params.queue = queue->name();
   Done<ConsumerRef> undo_on_error =
@@ -210,10 +222,12 @@ std::vector<std::shared_ptr<Queue>> Vhost::CloseTables() {
 
 void Vhost::Abandon() {
   for (const std::shared_ptr<Queue>& queue : CloseTables()) queue->Abandon();
+  delayed_->Close();
 }
 
 void Vhost::Close(absl::AnyInvocable<void()> done) {
   std::vector<std::shared_ptr<Queue>> queues = CloseTables();
+  delayed_->Close();
   auto gather = Gather<std::monostate>::Create(
       queues.size(),
       // The tables are there until the last queue has left them.

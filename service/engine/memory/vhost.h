@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,8 @@
 #include "service/base/mutex.h"
 #include "service/base/timer_queue.h"
 #include "service/engine/engine.h"
+#include "service/engine/memory/delayed_messages.h"
+#include "service/engine/memory/publish.h"
 #include "service/exchange/router.h"
 #include "service/queue/queue.h"
 
@@ -66,7 +69,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
   void DeleteQueue(const DeleteQueueParams& params,
                    Done<DeleteQueueResult> done);
   void PurgeQueue(const PurgeQueueParams& params, Done<uint64_t> done);
-  absl::StatusOr<bool> Bind(const BindParams& params);
+  void Bind(const BindParams& params, Done<bool> done);
   absl::StatusOr<bool> Unbind(const BindParams& params);
 
   absl::StatusOr<ExchangeInfo> GetExchange(const std::string& name) const;
@@ -115,7 +118,21 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
   // Refuses declarations from now on. The queues that are there.
   std::vector<std::shared_ptr<Queue>> CloseTables() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // A binding that was made, and what an exchange sends to those bound late
+  // (PLUG-05).
+  struct NewBinding {
+    bool created = false;
+    std::optional<HistoryReplay> replay;
+    std::shared_ptr<Queue> queue;  // the destination; null: an exchange
+    std::string exchange;
+  };
+  absl::StatusOr<NewBinding> AddBinding(const BindParams& params)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Sends what the binding has missed; `done` runs when it has been taken.
+  void SendMissed(const NewBinding& binding, Closure done);
+
   QueueEnvironment QueueSurroundings();
+  PublishPath Path() const { return {router_, name_, *clock_, *delayed_}; }
 
   // Declares, binds and consumes; what fails undoes what went before.
   void ConsumeTemporary(ConsumeParams params, Done<ConsumerRef> done);
@@ -128,6 +145,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
   // Routing takes no lock; all else of the router needs mu_.
   Router router_;
+  std::shared_ptr<DelayedMessages> delayed_;  // set by Create
 
   mutable Mutex mu_;
   // Every queue here is a destination of router_, and the other way round.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
+#include "service/base/message_edit.h"
 #include "service/base/random_name.h"
 #include "service/engine/memory/dead_letters.h"
 #include "service/engine/memory/vhost.h"
@@ -126,7 +127,7 @@ QueueEnvironment Vhost::QueueSurroundings() {
                                     std::vector<MessageRef> letters,
                                     Closure done) {
     if (std::shared_ptr<Vhost> vhost = weak.lock()) {
-      PublishDeadLetters(vhost->router_, std::move(letters), std::move(done));
+      PublishDeadLetters(vhost->Path(), std::move(letters), std::move(done));
     } else if (done != nullptr) {
       std::move(done)();
     }
@@ -176,12 +177,53 @@ absl::Status Vhost::CheckBindingAccess(const BindParams& params) const {
   return queue->second->CheckAccess(params.owner);
 }
 
-absl::StatusOr<bool> Vhost::Bind(const BindParams& params) {
+absl::StatusOr<Vhost::NewBinding> Vhost::AddBinding(const BindParams& params) {
+  const BindingSpec& spec = params.binding;
   MutexLock lock(&mu_);
   if (closed_) return NoSuchVhost(name_);
   absl::Status access = CheckBindingAccess(params);
   if (!access.ok()) return access;
-  return router_.Bind(params.binding);
+  absl::StatusOr<bool> created = router_.Bind(spec);
+  if (!created.ok()) return created.status();
+  NewBinding binding;
+  binding.created = *created;
+  if (*created) binding.replay = router_.ReplayForLastBinding(spec.source);
+  if (spec.kind == DestinationKind::kQueue) {
+    binding.queue = queues_.find(spec.destination)->second;
+  } else {
+    binding.exchange = spec.destination;
+  }
+  return binding;
+}
+
+void Vhost::SendMissed(const NewBinding& binding, Closure done) {
+  std::vector<MessageRef> missed;
+  if (binding.replay.has_value()) missed = binding.replay->messages();
+  if (missed.empty()) return std::move(done)();
+  if (binding.queue != nullptr) {
+    for (MessageRef& message : missed) message = WithoutBcc(std::move(message));
+    binding.queue->Enqueue(
+        std::move(missed),
+        [done = std::move(done)](std::vector<uint32_t>) mutable {
+          std::move(done)();
+        });
+    return;
+  }
+  std::vector<LateMessage> late;
+  late.reserve(missed.size());
+  for (MessageRef& message : missed) {
+    late.push_back({std::move(message), binding.exchange});
+  }
+  PublishLate(Path(), std::move(late), std::move(done));
+}
+
+void Vhost::Bind(const BindParams& params, Done<bool> done) {
+  absl::StatusOr<NewBinding> binding = AddBinding(params);
+  if (!binding.ok()) return std::move(done)(binding.status());
+  SendMissed(*binding,
+             [created = binding->created, done = std::move(done)]() mutable {
+               std::move(done)(created);
+             });
 }
 
 absl::StatusOr<bool> Vhost::Unbind(const BindParams& params) {

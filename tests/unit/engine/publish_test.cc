@@ -174,20 +174,6 @@ TEST_F(Publishing, RunsOfOneKeyMixWithFailuresAndUnroutedItems) {
   EXPECT_THAT(Drain("q"), ElementsAre("1", "6", "7"));
 }
 
-TEST_F(Publishing, FutureDeliverTimeIsUnsupported) {
-  ASSERT_TRUE(Declare("q").ok());
-  PublishItem late = Item("", "q", "late");
-  late.deliver_time = clock_.Now() + absl::Seconds(1);
-  PublishItem past = Item("", "q", "past");
-  past.deliver_time = clock_.Now() - absl::Seconds(1);
-  auto result = PublishItems({late, past});
-  ASSERT_TRUE(result.ok()) << result.status();
-  ASSERT_EQ(result->failures.size(), 1u);
-  EXPECT_EQ(result->failures[0].index, 0u);
-  EXPECT_EQ(ReasonOf(result->failures[0].error), "FEATURE_UNSUPPORTED");
-  EXPECT_THAT(Drain("q"), ElementsAre("past"));
-}
-
 TEST_F(Publishing, MSG_02_EmptyBodiesAreDelivered) {
   ASSERT_TRUE(Declare("q").ok());
   ASSERT_TRUE(Publish("", "q", {""}).ok());

@@ -177,12 +177,12 @@ class Replay {
         ToTable(properties.value("headers", json::object())));
     const auto facts = ScanMessage(encoded, MessageLimits());
     if (!facts.ok()) return Code(facts.status());
-    std::vector<TargetId> targets;
+    Routes routes;
     const absl::Status status = router_.Route(
         *Message::Create(Text(op, "exchange"), Text(op, "routing_key"), encoded,
                          *facts),
-        &targets);
-    for (const auto& target : router_.Resolve(targets)) {
+        &routes);
+    for (const auto& target : router_.Resolve(routes.targets)) {
       static_cast<BodyQueue&>(*target).bodies.push_back(Text(op, "body"));
     }
     return Code(status);
