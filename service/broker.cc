@@ -36,12 +36,16 @@ constexpr char kDefaultVhost[] = "/";
 
 // What GetServerInfo announces.
 std::vector<std::string> FeaturesOf(const BrokerOptions& options) {
-  std::vector<std::string> features;
+  std::vector<std::string> features = {"deliver-time", "plugin-exchange-types",
+                                       "policies", "vhost-limits"};
   if (options.manual_clock) features.push_back("manual-clock");
+  if (options.strictness == Strictness::kRabbitMq43) {
+    features.push_back("strict-rabbitmq-4.3");
+  }
   return features;
 }
 
-MessagingContext MakeContext(const Limits& limits, Engine* engine,
+MessagingContext MakeContext(const BrokerOptions& options, Engine* engine,
                              Sessions* sessions, Leases* leases,
                              StreamRegistry* streams, const Clock* clock,
                              TimerQueue* timers, const Clock* engine_clock,
@@ -55,7 +59,8 @@ MessagingContext MakeContext(const Limits& limits, Engine* engine,
   context.timers = timers;
   context.engine_clock = engine_clock;
   context.engine_timers = engine_timers;
-  context.limits = limits;
+  context.limits = options.limits;
+  context.strictness = options.strictness;
   context.default_vhost = kDefaultVhost;
   return context;
 }
@@ -75,15 +80,14 @@ struct Broker::Parts {
             Sessions::Create({options.node_id, options.limits.max_sessions},
                              &engine, engine_clock, engine_timers)),
         leases(engine_clock),
-        context(MakeContext(options.limits, &engine, sessions.get(), &leases,
-                            &streams, &clock, &timers, engine_clock,
-                            engine_timers)),
+        context(MakeContext(options, &engine, sessions.get(), &leases, &streams,
+                            &clock, &timers, engine_clock, engine_timers)),
         messaging(&context, {KELPMQ_VERSION, options.node_id, clock.Now(),
                              FeaturesOf(options)}),
-        topology(&engine, sessions.get(), kDefaultVhost),
+        topology(&engine, sessions.get(), kDefaultVhost, options.strictness),
         session_service(sessions.get(), &streams, &clock, &timers,
                         kDefaultVhost),
-        admin(&engine, sessions.get(), &streams),
+        admin(&engine, sessions.get(), &streams, kDefaultVhost),
         testing(manual_time.get()) {
     timers.Start();
     messaging.Register(&methods);

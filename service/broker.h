@@ -11,6 +11,7 @@
 #include "service/base/timer_queue.h"
 #include "service/rpc/limits.h"
 #include "service/rpc/server.h"
+#include "service/rpc/strictness.h"
 
 namespace kelpmq::service {
 
@@ -20,6 +21,8 @@ struct BrokerOptions {
   Limits limits;
   // Tells this broker from others behind one balancer.
   std::string node_id = "kelpmq";
+  // What is refused besides.
+  Strictness strictness = Strictness::kNone;
   // The time of queues, sessions and leases stands still until
   // TestingService.AdvanceClock moves it; what concerns connections runs on
   // real time all the same.

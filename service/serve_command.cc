@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -153,6 +154,17 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
                   "--node-id")
       ->type_name("NAME")
       ->capture_default_str();
+  WithEnvironment(
+      command->add_option("--strict-rabbitmq", flags->broker.strictness,
+                          "Refuse what this version of RabbitMQ denies by "
+                          "default: queues that are neither durable nor "
+                          "exclusive, and prefetch of a whole stream. 4.3 is "
+                          "known"),
+      "--strict-rabbitmq")
+      ->type_name("VERSION")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, Strictness>{
+                                              {"4.3", Strictness::kRabbitMq43}})
+                      .description(""));
   WithEnvironment(
       command->add_flag("--manual-clock", flags->broker.manual_clock,
                         "For tests: time to live, delays, expiry and leases "

@@ -2,6 +2,7 @@
 #define KELPMQ_SERVICE_BASE_TYPES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -126,7 +127,22 @@ struct VhostInfo {
   std::string name;
   std::string description;
   std::vector<std::string> tags;
-  std::string default_queue_type;
+  std::string default_queue_type;           // empty: classic
+  // Unset: no limit (VHOST-05).
+  std::optional<uint64_t> max_queues = std::nullopt;
+  std::optional<uint64_t> max_connections = std::nullopt;  // sessions
+};
+
+// What a policy applies to. Values as kelpmq.v1.PolicyTarget.
+enum class PolicyTarget { kAll = 1, kQueues = 2, kExchanges = 3 };
+
+struct PolicyInfo {
+  std::string vhost;
+  std::string name;
+  std::string pattern;  // an unanchored regular expression (POLICY-07)
+  PolicyTarget apply_to = PolicyTarget::kAll;
+  int32_t priority = 0;
+  Table definition;  // argument names without "x-"
 };
 
 }  // namespace kelpmq::service

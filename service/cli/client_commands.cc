@@ -47,6 +47,7 @@ void AddClientCommands(CLI::App* app, int* exit_code) {
   cli::AddConsumeCommand(app, exit_code);
   cli::AddDeleteCommands(app, exit_code);
   cli::AddListCommands(app, exit_code);
+  cli::AddPolicyCommands(app, exit_code);
   cli::AddVhostCommands(app, exit_code);
   cli::AddStatusCommand(app, exit_code);
   cli::AddHealthcheckCommand(app, exit_code);

@@ -154,12 +154,16 @@ void AddDeclareExchange(CLI::App* group, int* exit_code) {
       {"kelpmq declare exchange logs --type topic",
        "kelpmq declare exchange events --type fanout --durable",
        "kelpmq declare exchange orders --alternate-exchange unrouted",
+       "kelpmq declare exchange later --type x-delayed-message --argument "
+       "x-delayed-type=topic",
        "kelpmq declare exchange logs --passive     # only check that it is "
        "there"});
   command->add_option("NAME", flags->name, "Name of the exchange")->required();
   command
       ->add_option("--type", flags->type,
-                   "direct (default), fanout, topic or headers")
+                   "direct (default), fanout, topic, headers, "
+                   "x-consistent-hash, x-modulus-hash, x-random, "
+                   "x-local-random, x-recent-history or x-delayed-message")
       ->type_name("TYPE");
   command->add_flag("--durable", flags->durable,
                     "Survives a restart of a durable broker");

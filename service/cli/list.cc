@@ -1,4 +1,4 @@
-// `list exchanges|queues|bindings|consumers|vhosts`.
+// `list exchanges|queues|bindings|consumers|policies|vhosts`.
 #include <string>
 #include <vector>
 
@@ -163,6 +163,25 @@ absl::Status ListConsumers(const ListFlags& flags, Connection* connection,
       InVhost("consumers", *connection), output);
 }
 
+absl::Status ListPolicies(const ListFlags&, Connection* connection,
+                          Output* output) {
+  v1::ListPoliciesRequest request;
+  request.set_vhost(std::string(connection->vhost_name()));
+  return Print(
+      FetchPolicies(connection, request),
+      {{"NAME"},
+       {"PATTERN"},
+       {"APPLIES TO"},
+       {"PRIORITY", Align::kRight},
+       {"SETTINGS"}},
+      [](const v1::Policy& policy) -> std::vector<std::string> {
+        return {policy.name(), policy.pattern(),
+                std::string(NameOf(policy.apply_to())),
+                absl::StrCat(policy.priority()), Summary(policy.definition())};
+      },
+      InVhost("policies", *connection), output);
+}
+
 absl::Status ListVhosts(const ListFlags&, Connection* connection,
                         Output* output) {
   return Print(
@@ -203,7 +222,8 @@ void AddList(CLI::App* group, const std::string& what,
 
 void AddListCommands(CLI::App* app, int* exit_code) {
   CLI::App* group = AddGroup(
-      app, "list", "Show exchanges, queues, bindings, consumers or vhosts");
+      app, "list",
+      "Show exchanges, queues, bindings, consumers, policies or vhosts");
   const auto with_prefix = [](CLI::App* command, ListFlags* flags) {
     command
         ->add_option("--prefix", flags->prefix,
@@ -243,6 +263,9 @@ void AddListCommands(CLI::App* app, int* exit_code) {
         command->add_option("--queue", flags->queue, "Only those of this queue")
             ->type_name("NAME");
       });
+  AddList(group, "policies", "Show the policies of a vhost",
+          {"kelpmq list policies", "kelpmq list policies --json"}, exit_code,
+          &ListPolicies, [](CLI::App*, ListFlags*) {});
   AddList(group, "vhosts", "Show the virtual hosts",
           {"kelpmq list vhosts", "kelpmq list vhosts --json"}, exit_code,
           &ListVhosts, [](CLI::App*, ListFlags*) {});

@@ -58,6 +58,13 @@ absl::StatusOr<std::vector<v1::ConsumerInfo>> FetchConsumers(
                     &v1::ListConsumersResponse::consumers);
 }
 
+absl::StatusOr<std::vector<v1::Policy>> FetchPolicies(
+    Connection* connection, const v1::ListPoliciesRequest& request) {
+  return FetchPages(connection, connection->admin(),
+                    &v1::AdminService::Stub::ListPolicies, request,
+                    &v1::ListPoliciesResponse::policies);
+}
+
 absl::StatusOr<std::vector<v1::Vhost>> FetchVhosts(Connection* connection) {
   return FetchPages(connection, connection->admin(),
                     &v1::AdminService::Stub::ListVhosts,

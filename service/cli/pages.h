@@ -17,6 +17,8 @@ absl::StatusOr<std::vector<v1::Binding>> FetchBindings(
     Connection* connection, const v1::ListBindingsRequest& request);
 absl::StatusOr<std::vector<v1::ConsumerInfo>> FetchConsumers(
     Connection* connection, const v1::ListConsumersRequest& request);
+absl::StatusOr<std::vector<v1::Policy>> FetchPolicies(
+    Connection* connection, const v1::ListPoliciesRequest& request);
 absl::StatusOr<std::vector<v1::Vhost>> FetchVhosts(Connection* connection);
 
 }  // namespace kelpmq::service::cli

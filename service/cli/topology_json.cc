@@ -10,6 +10,17 @@ absl::string_view NameOf(v1::DestinationType type) {
   return type == v1::DESTINATION_TYPE_EXCHANGE ? "exchange" : "queue";
 }
 
+absl::string_view NameOf(v1::PolicyTarget target) {
+  switch (target) {
+    case v1::POLICY_TARGET_QUEUES:
+      return "queues";
+    case v1::POLICY_TARGET_EXCHANGES:
+      return "exchanges";
+    default:
+      return "all";
+  }
+}
+
 Json JsonOf(const v1::Exchange& exchange) {
   Json json;
   json["vhost"] = exchange.vhost();
@@ -70,6 +81,17 @@ Json JsonOf(const v1::ConsumerInfo& consumer) {
   json["arguments"] = JsonOf(consumer.arguments());
   json["client_name"] = consumer.client_name();
   json["peer"] = consumer.peer();
+  return json;
+}
+
+Json JsonOf(const v1::Policy& policy) {
+  Json json;
+  json["vhost"] = policy.vhost();
+  json["name"] = policy.name();
+  json["pattern"] = policy.pattern();
+  json["apply_to"] = NameOf(policy.apply_to());
+  json["priority"] = policy.priority();
+  json["definition"] = JsonOf(policy.definition());
   return json;
 }
 

@@ -15,10 +15,13 @@ nlohmann::ordered_json JsonOf(const v1::Exchange& exchange);
 nlohmann::ordered_json JsonOf(const v1::Queue& queue);
 nlohmann::ordered_json JsonOf(const v1::Binding& binding);
 nlohmann::ordered_json JsonOf(const v1::ConsumerInfo& consumer);
+nlohmann::ordered_json JsonOf(const v1::Policy& policy);
 nlohmann::ordered_json JsonOf(const v1::Vhost& vhost);
 
 // "queue" or "exchange".
 absl::string_view NameOf(v1::DestinationType type);
+// "all", "queues" or "exchanges".
+absl::string_view NameOf(v1::PolicyTarget target);
 
 }  // namespace kelpmq::service::cli
 

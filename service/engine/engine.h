@@ -381,6 +381,16 @@ class Engine {
   virtual void ListVhosts(ListParams params, Done<Page<VhostInfo>> done) = 0;
   // OK or VHOST_NOT_FOUND.
   virtual absl::Status CheckVhost(absl::string_view name) const = 0;
+  // VHOST_NOT_FOUND.
+  virtual absl::StatusOr<VhostInfo> FindVhost(absl::string_view name) const = 0;
+
+  // Creates or replaces a policy; `done` runs when it holds for all present
+  // queues and exchanges. INVALID_NAME, INVALID_VALUE.
+  virtual void PutPolicy(PolicyInfo policy, Done<bool> done) = 0;  // created?
+  virtual void DeletePolicy(std::string vhost, std::string name,
+                            Done<bool> done) = 0;  // deleted?
+  // By vhost and name; those of one vhost if params names one.
+  virtual void ListPolicies(ListParams params, Done<Page<PolicyInfo>> done) = 0;
 
   // Who hears of owners' queues from now on. Before the first call that names
   // an owner.

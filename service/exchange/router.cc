@@ -49,6 +49,14 @@ std::vector<BindingSpec> Router::ListBindings() const {
   return tables_.Peek().ListBindings();
 }
 
+void Router::SetPolicyAlternate(const std::string& exchange,
+                                std::optional<std::string> alternate) {
+  if (!tables_.Peek().NeedsPolicyAlternate(exchange, alternate)) return;
+  tables_.Write([&](RoutingTable* table) {
+    table->SetPolicyAlternate(exchange, alternate);
+  });
+}
+
 std::optional<HistoryReplay> Router::ReplayForLastBinding(
     absl::string_view exchange) const {
   return tables_.Peek().ReplayForLastBinding(exchange);

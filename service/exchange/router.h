@@ -48,6 +48,12 @@ class Router {
   absl::StatusOr<bool> Bind(const BindingSpec& binding);
   absl::StatusOr<bool> Unbind(const BindingSpec& binding);
 
+  // The alternate exchange that a policy sets, unless the exchange's arguments
+  // name one (POLICY-02, POLICY-03); nullopt: none. No effect if there is no
+  // such exchange.
+  void SetPolicyAlternate(const std::string& exchange,
+                          std::optional<std::string> alternate);
+
   // What the binding that was added last to this exchange is to be sent;
   // nullopt: nothing. Its messages are to be asked for outside of all locks.
   std::optional<HistoryReplay> ReplayForLastBinding(

@@ -146,6 +146,21 @@ absl::StatusOr<bool> RoutingTable::DeleteExchange(const std::string& name,
   return true;
 }
 
+bool RoutingTable::NeedsPolicyAlternate(
+    absl::string_view exchange,
+    const std::optional<std::string>& alternate) const {
+  const ExchangeEntry* const entry = FindEntry(exchange);
+  return entry != nullptr && entry->alternate != alternate &&
+         FindArgument(entry->spec.arguments, kAlternateExchange) == nullptr;
+}
+
+void RoutingTable::SetPolicyAlternate(
+    absl::string_view exchange, const std::optional<std::string>& alternate) {
+  if (NeedsPolicyAlternate(exchange, alternate)) {
+    FindEntry(exchange)->alternate = alternate;
+  }
+}
+
 // ---- Bindings ----
 
 Destination* RoutingTable::FindDestination(const BindingSpec& binding) const {

@@ -113,6 +113,11 @@ class RoutingTable {
   // EXCHANGE_NOT_FOUND, QUEUE_NOT_FOUND (BIND-01), INVALID_ARGUMENT_VALUE
   // (HDR-10).
   absl::StatusOr<bool> Bind(const BindingSpec& binding);
+  // Whether SetPolicyAlternate would change anything.
+  bool NeedsPolicyAlternate(absl::string_view exchange,
+                            const std::optional<std::string>& alternate) const;
+  void SetPolicyAlternate(absl::string_view exchange,
+                          const std::optional<std::string>& alternate);
   // What the newest binding of an exchange is to be sent; nullopt: nothing.
   std::optional<HistoryReplay> ReplayForLastBinding(
       absl::string_view exchange) const;

@@ -34,12 +34,6 @@ absl::Status CheckVhostRequest(const v1::Vhost& vhost) {
                      absl::StrCat("unknown default_queue_type '", type, "'"),
                      {{"argument", "default_queue_type"}});
   }
-  if (vhost.has_max_queues() || vhost.has_max_connections()) {
-    return MakeError(Reason::kFeatureUnsupported,
-                     "vhost limits (max_queues, max_connections) are not "
-                     "supported",
-                     {{"vhost", vhost.name()}});
-  }
   return absl::OkStatus();
 }
 
@@ -49,6 +43,10 @@ v1::Vhost FromVhost(const VhostInfo& info) {
   vhost.set_description(info.description);
   for (const std::string& tag : info.tags) vhost.add_tags(tag);
   vhost.set_default_queue_type(info.default_queue_type);
+  if (info.max_queues.has_value()) vhost.set_max_queues(*info.max_queues);
+  if (info.max_connections.has_value()) {
+    vhost.set_max_connections(*info.max_connections);
+  }
   return vhost;
 }
 
@@ -84,13 +82,15 @@ void AdminService::Register(MethodTable* table) {
   Add(table, "PutVhost", &AdminService::PutVhost);
   Add(table, "DeleteVhost", &AdminService::DeleteVhost);
   Add(table, "ListVhosts", &AdminService::ListVhosts);
+  Add(table, "PutPolicy", &AdminService::PutPolicy);
+  Add(table, "DeletePolicy", &AdminService::DeletePolicy);
+  Add(table, "ListPolicies", &AdminService::ListPolicies);
   Add(table, "ListSessions", &AdminService::ListSessions);
   Add(table, "EndSession", &AdminService::EndSession);
   for (const absl::string_view rpc :
        {"PutUser", "DeleteUser", "ListUsers", "SetPermission",
         "ClearPermission", "ListPermissions", "SetTopicPermission",
-        "ClearTopicPermission", "ListTopicPermissions", "PutPolicy",
-        "DeletePolicy", "ListPolicies", "ExportDefinitions",
+        "ClearTopicPermission", "ListTopicPermissions", "ExportDefinitions",
         "ImportDefinitions"}) {
     AddUnsupported(table, absl::StrCat(kService, rpc));
   }
@@ -106,6 +106,10 @@ void AdminService::PutVhost(v1::PutVhostRequest request,
   info.description = vhost.description();
   info.tags.assign(vhost.tags().begin(), vhost.tags().end());
   info.default_queue_type = vhost.default_queue_type();
+  if (vhost.has_max_queues()) info.max_queues = vhost.max_queues();
+  if (vhost.has_max_connections()) {
+    info.max_connections = vhost.max_connections();
+  }
   engine_->PutVhost(std::move(info), [reply = std::move(reply)](
                                          absl::StatusOr<bool> created) mutable {
     if (!created.ok()) return reply(std::move(created).status());

@@ -1,6 +1,9 @@
 #ifndef KELPMQ_SERVICE_RPC_ADMIN_SERVICE_H_
 #define KELPMQ_SERVICE_RPC_ADMIN_SERVICE_H_
 
+#include <string>
+#include <utility>
+
 #include "kelpmq/v1/admin.pb.h"
 #include "service/engine/engine.h"
 #include "service/rpc/codec.h"
@@ -10,13 +13,17 @@
 
 namespace kelpmq::service {
 
-// kelpmq.v1.AdminService: vhosts and sessions. RPCs about users, permissions,
-// policies and definitions answer FEATURE_UNSUPPORTED.
+// kelpmq.v1.AdminService: vhosts, policies and sessions. RPCs about users,
+// permissions and definitions answer FEATURE_UNSUPPORTED.
 // Thread-safety: thread-safe. Must outlive the server that serves it.
 class AdminService {
  public:
-  AdminService(Engine* engine, Sessions* sessions, StreamRegistry* streams)
-      : engine_(engine), sessions_(sessions), streams_(streams) {}
+  AdminService(Engine* engine, Sessions* sessions, StreamRegistry* streams,
+               std::string default_vhost)
+      : engine_(engine),
+        sessions_(sessions),
+        streams_(streams),
+        default_vhost_(std::move(default_vhost)) {}
 
   void Register(MethodTable* table);
 
@@ -30,14 +37,26 @@ class AdminService {
                    Reply<v1::DeleteVhostResponse> reply);
   void ListVhosts(v1::ListVhostsRequest request,
                   Reply<v1::ListVhostsResponse> reply);
+  // In admin_policies.cc.
+  void PutPolicy(v1::PutPolicyRequest request,
+                 Reply<v1::PutPolicyResponse> reply);
+  void DeletePolicy(v1::DeletePolicyRequest request,
+                    Reply<v1::DeletePolicyResponse> reply);
+  void ListPolicies(v1::ListPoliciesRequest request,
+                    Reply<v1::ListPoliciesResponse> reply);
   void ListSessions(v1::ListSessionsRequest request,
                     Reply<v1::ListSessionsResponse> reply);
   void EndSession(v1::EndSessionRequest request,
                   Reply<v1::EndSessionResponse> reply);
 
+  std::string VhostOrDefault(std::string vhost) const {
+    return vhost.empty() ? default_vhost_ : std::move(vhost);
+  }
+
   Engine* const engine_;
   Sessions* const sessions_;
   StreamRegistry* const streams_;
+  const std::string default_vhost_;
 };
 
 }  // namespace kelpmq::service

@@ -67,6 +67,11 @@ absl::Status DeliveryStream::Bind(const v1::StreamOptions& options) {
   limits.max_unsettled = context_->limits.max_unacked_per_stream;
   limits.max_outbox_messages = kOutboxMessages;
   limits.max_outbox_bytes = kOutboxBytes;
+  if (settings.ok() &&
+      (settings->prefetch_count > 0 || settings->prefetch_bytes > 0)) {
+    absl::Status permitted = CheckStreamPrefetch(context_->strictness);
+    if (!permitted.ok()) settings = std::move(permitted);
+  }
   if (settings.ok()) {
     limits.prefetch_count = settings->prefetch_count;
     limits.prefetch_bytes = settings->prefetch_bytes;

@@ -10,6 +10,7 @@
 #include "service/rpc/limits.h"
 #include "service/rpc/sessions.h"
 #include "service/rpc/stream_registry.h"
+#include "service/rpc/strictness.h"
 
 namespace kelpmq::service {
 
@@ -26,6 +27,7 @@ struct MessagingContext {
   const Clock* engine_clock = nullptr;
   TimerQueue* engine_timers = nullptr;
   Limits limits;
+  Strictness strictness = Strictness::kNone;
   std::string default_vhost = "/";
 
   // An empty vhost in a request means the default one.

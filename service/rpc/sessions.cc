@@ -47,9 +47,8 @@ Sessions::~Sessions() = default;
 // ---- Opening and using ----
 
 absl::StatusOr<Sessions::Opened> Sessions::Open(OpenParams params) {
-  if (absl::Status vhost = engine_->CheckVhost(params.vhost); !vhost.ok()) {
-    return vhost;
-  }
+  const absl::StatusOr<VhostInfo> vhost_info = engine_->FindVhost(params.vhost);
+  if (!vhost_info.ok()) return vhost_info.status();
   Session::Identity identity;
   identity.id = MakeServerName(id_prefix_);
   identity.ref = MakeServerName("session-");
@@ -70,6 +69,15 @@ absl::StatusOr<Sessions::Opened> Sessions::Open(OpenParams params) {
           absl::StrCat("session limit (", max_sessions_, ") is reached"),
           {{"limit", "max_sessions"}});
     }
+    const auto& limit = vhost_info->max_connections;
+    if (limit.has_value() && count_by_vhost_[identity.info.vhost] >= *limit) {
+      return MakeError(
+          Reason::kLimitExceeded,
+          absl::StrCat("connection limit (", *limit, ") of vhost '",
+                       identity.info.vhost, "' is reached"),
+          {{"limit", "max_connections"}, {"vhost", identity.info.vhost}});
+    }
+    ++count_by_vhost_[identity.info.vhost];
     identity.info.owner = ++last_owner_;
     session = std::make_shared<Session>(std::move(identity));
     by_id_.emplace(session->identity.id, session);

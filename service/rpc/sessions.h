@@ -216,6 +216,7 @@ class Sessions : public OwnerListener,
   absl::flat_hash_map<std::string, SessionRef> by_id_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, SessionRef, std::less<>> by_ref_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<OwnerId, SessionRef> by_owner_ ABSL_GUARDED_BY(mu_);
+  absl::flat_hash_map<std::string, size_t> count_by_vhost_ ABSL_GUARDED_BY(mu_);
   absl::flat_hash_map<std::string, Ended> ended_ ABSL_GUARDED_BY(mu_);
   std::deque<std::pair<absl::Time, std::string>> ended_order_
       ABSL_GUARDED_BY(mu_);

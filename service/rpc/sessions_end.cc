@@ -178,6 +178,8 @@ void Sessions::FinishEnd(const SessionRef& session, Ended ended) {
     by_id_.erase(identity.id);
     by_ref_.erase(identity.ref);
     by_owner_.erase(identity.info.owner);
+    auto count = count_by_vhost_.find(identity.info.vhost);
+    if (--count->second == 0) count_by_vhost_.erase(count);
     ForgetOld();
     ended_.emplace(identity.id, ended);
     ended_order_.emplace_back(clock_->Now(), identity.id);

@@ -417,6 +417,11 @@ void DeliveryStream::CreditDrained(uint32_t consumer_key,
 
 void DeliveryStream::SetFlow(const v1::SetFlow& flow) {
   if (flow.whole_stream()) {
+    if (flow.has_prefetch_count() || flow.has_prefetch_bytes()) {
+      // As RabbitMQ does: nothing less than the end tells the client.
+      absl::Status permitted = CheckStreamPrefetch(context_->strictness);
+      if (!permitted.ok()) return End(std::move(permitted));
+    }
     if (flow.has_prefetch_count()) {
       Wake(window_->SetPrefetchCount(flow.prefetch_count()));
     }

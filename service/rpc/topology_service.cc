@@ -117,6 +117,10 @@ void TopologyService::DeclareQueue(v1::DeclareQueueRequest request,
   if (!caller.ok()) return reply(std::move(caller).status());
   auto spec = ToQueueSpec(request);
   if (!spec.ok()) return reply(std::move(spec).status());
+  if (!request.passive()) {
+    absl::Status permitted = CheckStrictly(strictness_, *spec);
+    if (!permitted.ok()) return reply(std::move(permitted));
+  }
   // While it lasts, the session cannot end and leave us a queue that nobody
   // owns.
   Sessions::Attachment attachment;

@@ -13,6 +13,7 @@
 #include "service/rpc/convert.h"
 #include "service/rpc/reactor.h"
 #include "service/rpc/sessions.h"
+#include "service/rpc/strictness.h"
 
 namespace kelpmq::service {
 
@@ -21,10 +22,12 @@ namespace kelpmq::service {
 // session. Thread-safety: thread-safe. Must outlive the server that serves it.
 class TopologyService {
  public:
-  TopologyService(Engine* engine, Sessions* sessions, std::string default_vhost)
+  TopologyService(Engine* engine, Sessions* sessions, std::string default_vhost,
+                  Strictness strictness = Strictness::kNone)
       : engine_(engine),
         sessions_(sessions),
-        default_vhost_(std::move(default_vhost)) {}
+        default_vhost_(std::move(default_vhost)),
+        strictness_(strictness) {}
 
   // Adds every RPC. All of them go on while the server drains.
   void Register(MethodTable* table);
@@ -85,6 +88,7 @@ class TopologyService {
   Engine* const engine_;
   Sessions* const sessions_;
   const std::string default_vhost_;
+  const Strictness strictness_;
 };
 
 }  // namespace kelpmq::service

@@ -105,6 +105,11 @@ def test_CC_04_a_CC_that_is_no_array_is_invalid(client):
         publish(client, "", "q", headers={"CC": "q"})
 
 
+def test_CC_05_routed_by_CC_alone_counts_as_routed(client):
+    queue = client.declare()
+    assert publish(client, "", "none", mandatory=True, headers={"CC": [queue]}).queue_count == 1
+
+
 # Plug-in types.
 
 

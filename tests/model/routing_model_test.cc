@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -31,6 +32,7 @@ struct NamedTarget : RouteTarget {
 class NaiveRouter {
  public:
   std::map<std::string, ExchangeSpec> exchanges;
+  std::map<std::string, std::string> policy_alternates;  // by exchange
   std::set<std::string> queues;
   std::vector<BindingSpec> bindings;
 
@@ -42,6 +44,7 @@ class NaiveRouter {
   }
   bool DeleteExchange(const std::string& name) {
     if (exchanges.erase(name) == 0) return false;
+    policy_alternates.erase(name);
     bindings.erase(
         std::remove_if(bindings.begin(), bindings.end(),
                        [&](const BindingSpec& b) { return b.source == name; }),
@@ -114,6 +117,17 @@ class NaiveRouter {
     return wants_any ? any : all;
   }
 
+  // Empty: none. The argument comes before the policy (POLICY-02).
+  std::string AlternateOf(const std::string& name) const {
+    const Table& arguments = exchanges.at(name).arguments;
+    const auto argument = arguments.find("alternate-exchange");
+    if (argument != arguments.end()) {
+      return std::string(*StringOf(argument->second));
+    }
+    const auto policy = policy_alternates.find(name);
+    return policy == policy_alternates.end() ? "" : policy->second;
+  }
+
   bool Fits(const BindingSpec& b, const std::vector<std::string>& keys,
             const Table& headers) const {
     const std::string& type = exchanges.at(b.source).type;
@@ -140,11 +154,8 @@ class NaiveRouter {
         next.push_back(b.destination);
       }
     }
-    const Table& arguments = exchanges.at(name).arguments;
-    const auto alternate = arguments.find("alternate-exchange");
-    if (!matched && alternate != arguments.end()) {
-      next.emplace_back(*StringOf(alternate->second));
-    }
+    const std::string alternate = AlternateOf(name);
+    if (!matched && !alternate.empty()) next.push_back(alternate);
     for (const std::string& exchange : next) {
       Visit(exchange, keys, headers, visited, reached);
     }
@@ -169,6 +180,8 @@ class RoutingModel {
       Bind();
     } else if (dice < 65) {
       Unbind();
+    } else if (dice < 70) {
+      SetPolicyAlternate();
     } else {
       Route();
     }
@@ -231,7 +244,7 @@ class RoutingModel {
                         : Pick(std::array<const char*, 6>{
                               "#", "*", "a.#", "*.b", "#.a", "a.*.#"});
     if (Below(2) == 0) {
-      for (const std::string name : {"h", "i", "x-j"}) {
+      for (const std::string name : {"h", "i", "x-j", "BCC"}) {
         if (Below(2) == 0) b.arguments[name] = HeaderValue();
         if (Below(8) == 0) b.arguments[name] = Void{};
       }
@@ -302,6 +315,28 @@ class RoutingModel {
     EXPECT_EQ(*unbound, model_.IsBound(binding));
     model_.Unbind(binding);
   }
+  void SetPolicyAlternate() {
+    const std::string name = ExchangeName();
+    std::optional<std::string> alternate;
+    if (Below(3) > 0) alternate = ExchangeName();
+    router_.SetPolicyAlternate(name, alternate);
+    if (model_.exchanges.count(name) == 0) return;
+    if (alternate.has_value()) {
+      model_.policy_alternates[name] = *alternate;
+    } else {
+      model_.policy_alternates.erase(name);
+    }
+  }
+  // Further keys of the sender, under this name, also added to `keys`.
+  Array SenderKeys(std::vector<std::string>* keys) {
+    Array names;
+    for (size_t count = Below(3); count > 0; --count) {
+      keys->push_back(Key());
+      names.push_back(keys->back());
+    }
+    if (Below(4) == 0) names.push_back(int32_t{1});  // not a key
+    return names;
+  }
   void Route() {
     const std::string exchange = ExchangeName();
     std::vector<std::string> keys = {Key()};
@@ -309,12 +344,11 @@ class RoutingModel {
     for (const std::string name : {"h", "i"}) {
       if (Below(2) == 0) headers[name] = HeaderValue();
     }
-    if (Below(4) == 0) {
-      keys.push_back(Key());
-      headers["CC"] = Array{keys.back()};
-    }
+    if (Below(4) == 0) headers["CC"] = SenderKeys(&keys);
+    Table sent = headers;
+    if (Below(4) == 0) sent["BCC"] = SenderKeys(&keys);
     const MessageRef message =
-        testing::MessageWithHeaders(exchange, keys[0], headers);
+        testing::MessageWithHeaders(exchange, keys[0], sent);
     Routes routes;
     const absl::Status status = router_.Route(*message, &routes);
     EXPECT_EQ(status.ok(), model_.exchanges.count(exchange) > 0);

@@ -61,7 +61,7 @@ MemoryEngine::~MemoryEngine() {
   for (auto& [name, entry] : vhosts) entry.vhost->Abandon();
 }
 
-std::shared_ptr<Vhost> MemoryEngine::FindVhost(absl::string_view name) const {
+std::shared_ptr<Vhost> MemoryEngine::Find(absl::string_view name) const {
   MutexLock lock(&mu_);
   auto it = vhosts_.find(name);
   return it == vhosts_.end() ? nullptr : it->second.vhost;
@@ -70,25 +70,25 @@ std::shared_ptr<Vhost> MemoryEngine::FindVhost(absl::string_view name) const {
 // ---- Messages ----
 
 void MemoryEngine::Publish(PublishParams params, Done<PublishResult> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   vhost->Publish(std::move(params.items), std::move(done));
 }
 
 void MemoryEngine::Get(GetParams params, Done<GetResult> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   vhost->Get(std::move(params), std::move(done));
 }
 
 void MemoryEngine::EndGetWait(EndGetWaitParams params) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   // A deleted vhost has ended the waits of its queues.
   if (vhost != nullptr) vhost->EndGetWait(params);
 }
 
 void MemoryEngine::Consume(ConsumeParams params, Done<ConsumerRef> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   vhost->Consume(std::move(params), std::move(done));
 }
@@ -177,86 +177,86 @@ void MemoryEngine::Release(ReleaseParams params, Done<uint64_t> done) {
 
 void MemoryEngine::DeclareExchange(DeclareExchangeParams params,
                                    Done<DeclareExchangeResult> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->DeclareExchange(params));
 }
 
 void MemoryEngine::DeleteExchange(DeleteExchangeParams params,
                                   Done<bool> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->DeleteExchange(params));
 }
 
 void MemoryEngine::DeclareQueue(DeclareQueueParams params,
                                 Done<DeclareQueueResult> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->DeclareQueue(std::move(params)));
 }
 
 void MemoryEngine::DeleteQueue(DeleteQueueParams params,
                                Done<DeleteQueueResult> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   vhost->DeleteQueue(params, std::move(done));
 }
 
 void MemoryEngine::PurgeQueue(PurgeQueueParams params, Done<uint64_t> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   vhost->PurgeQueue(params, std::move(done));
 }
 
 void MemoryEngine::Bind(BindParams params, Done<bool> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   vhost->Bind(params, std::move(done));
 }
 
 void MemoryEngine::Unbind(BindParams params, Done<bool> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->Unbind(params));
 }
 
 void MemoryEngine::GetExchange(GetExchangeParams params,
                                Done<ExchangeInfo> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->GetExchange(params.name));
 }
 
 void MemoryEngine::GetQueue(GetQueueParams params, Done<QueueInfo> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->GetQueue(params.name));
 }
 
 void MemoryEngine::ListExchanges(ListParams params,
                                  Done<Page<ExchangeInfo>> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->ListExchanges(params));
 }
 
 void MemoryEngine::ListQueues(ListParams params, Done<Page<QueueInfo>> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->ListQueues(params));
 }
 
 void MemoryEngine::ListBindings(ListParams params,
                                 Done<Page<BindingSpec>> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   std::move(done)(vhost->ListBindings(params));
 }
 
 void MemoryEngine::ListConsumers(ListParams params,
                                  Done<Page<ConsumerInfo>> done) {
-  std::shared_ptr<Vhost> vhost = FindVhost(params.vhost);
+  std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
   vhost->ListConsumers(std::move(params), std::move(done));
 }
@@ -269,13 +269,18 @@ void MemoryEngine::PutVhost(VhostInfo vhost, Done<bool> done) {
   // Made in vain if it is there: a lock must not be held while making it.
   std::shared_ptr<Vhost> made = MakeVhost(vhost.name);
   bool created;
+  std::shared_ptr<Vhost> target;
+  Vhost::Settings settings;
   {
     MutexLock lock(&mu_);
     VhostEntry& entry = vhosts_[vhost.name];
     created = entry.vhost == nullptr;
     if (created) entry.vhost = std::move(made);
     entry.info = std::move(vhost);
+    target = entry.vhost;
+    settings = {entry.info.default_queue_type, entry.info.max_queues};
   }
+  target->Configure(std::move(settings));
   std::move(done)(created);
 }
 
@@ -310,7 +315,50 @@ void MemoryEngine::ListVhosts(ListParams params, Done<Page<VhostInfo>> done) {
 }
 
 absl::Status MemoryEngine::CheckVhost(absl::string_view name) const {
-  return FindVhost(name) == nullptr ? NoSuchVhost(name) : absl::OkStatus();
+  return Find(name) == nullptr ? NoSuchVhost(name) : absl::OkStatus();
+}
+
+absl::StatusOr<VhostInfo> MemoryEngine::FindVhost(
+    absl::string_view name) const {
+  MutexLock lock(&mu_);
+  auto it = vhosts_.find(name);
+  if (it == vhosts_.end()) return NoSuchVhost(name);
+  return it->second.info;
+}
+
+// ---- Policies ----
+
+void MemoryEngine::PutPolicy(PolicyInfo policy, Done<bool> done) {
+  std::shared_ptr<Vhost> vhost = Find(policy.vhost);
+  if (vhost == nullptr) return std::move(done)(NoSuchVhost(policy.vhost));
+  vhost->PutPolicy(std::move(policy), std::move(done));
+}
+
+void MemoryEngine::DeletePolicy(std::string vhost, std::string name,
+                                Done<bool> done) {
+  std::shared_ptr<Vhost> found = Find(vhost);
+  if (found == nullptr) return std::move(done)(NoSuchVhost(vhost));
+  found->DeletePolicy(std::move(name), std::move(done));
+}
+
+void MemoryEngine::ListPolicies(ListParams params,
+                                Done<Page<PolicyInfo>> done) {
+  std::vector<std::shared_ptr<Vhost>> vhosts;
+  {
+    MutexLock lock(&mu_);
+    for (const auto& [name, entry] : vhosts_) {
+      if (params.vhost.empty() || name == params.vhost) {
+        vhosts.push_back(entry.vhost);
+      }
+    }
+  }
+  std::vector<PolicyInfo> policies;
+  for (const std::shared_ptr<Vhost>& vhost : vhosts) {
+    for (PolicyInfo& policy : vhost->ListPolicies()) {
+      policies.push_back(std::move(policy));
+    }
+  }
+  std::move(done)(PageOfPolicies(std::move(policies), params));
 }
 
 void MemoryEngine::SetOwnerListener(std::weak_ptr<OwnerListener> listener) {
@@ -320,7 +368,7 @@ void MemoryEngine::SetOwnerListener(std::weak_ptr<OwnerListener> listener) {
 
 void MemoryEngine::EndOwner(std::string vhost, OwnerId owner,
                             Done<EndOwnerResult> done) {
-  std::shared_ptr<Vhost> found = FindVhost(vhost);
+  std::shared_ptr<Vhost> found = Find(vhost);
   if (found == nullptr) return std::move(done)(NoSuchVhost(vhost));
   found->EndOwner(owner, std::move(done));
 }

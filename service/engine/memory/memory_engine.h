@@ -60,11 +60,18 @@ class MemoryEngine : public Engine {
   void ListConsumers(ListParams params, Done<Page<ConsumerInfo>> done) override;
 
   // A vhost that is there keeps its contents and takes the new description,
-  // tags and default queue type. INVALID_NAME: not 1 to 255 bytes of UTF-8.
+  // tags, default queue type and limits. INVALID_NAME: not 1 to 255 bytes of
+  // UTF-8.
   void PutVhost(VhostInfo vhost, Done<bool> done) override;
   void DeleteVhost(std::string name, Done<bool> done) override;
   void ListVhosts(ListParams params, Done<Page<VhostInfo>> done) override;
   absl::Status CheckVhost(absl::string_view name) const override;
+  absl::StatusOr<VhostInfo> FindVhost(absl::string_view name) const override;
+
+  void PutPolicy(PolicyInfo policy, Done<bool> done) override;
+  void DeletePolicy(std::string vhost, std::string name,
+                    Done<bool> done) override;
+  void ListPolicies(ListParams params, Done<Page<PolicyInfo>> done) override;
 
   void SetOwnerListener(std::weak_ptr<OwnerListener> listener) override;
   void EndOwner(std::string vhost, OwnerId owner,
@@ -78,7 +85,7 @@ class MemoryEngine : public Engine {
 
   std::shared_ptr<Vhost> MakeVhost(const std::string& name);
   // Null if there is none.
-  std::shared_ptr<Vhost> FindVhost(absl::string_view name) const;
+  std::shared_ptr<Vhost> Find(absl::string_view name) const;
 
   const Clock* const clock_;
   TimerQueue* const timers_;

@@ -175,4 +175,26 @@ absl::StatusOr<Page<BindingSpec>> PageOfBindings(
   return page;
 }
 
+absl::StatusOr<Page<PolicyInfo>> PageOfPolicies(
+    std::vector<PolicyInfo> policies, const ListParams& params) {
+  absl::StatusOr<std::vector<std::string>> last = ParsePageToken(params.after);
+  if (!last.ok()) return last.status();
+  if (!last->empty() && last->size() != 2) return BadPageToken();
+  const auto is_after = [&](const PolicyInfo& policy) {
+    return last->empty() || std::tie(policy.vhost, policy.name) >
+                                std::tie((*last)[0], (*last)[1]);
+  };
+  Page<PolicyInfo> page;
+  for (PolicyInfo& policy : policies) {
+    if (!is_after(policy)) continue;
+    if (page.items.size() == PageLimit(params)) {
+      const PolicyInfo& end = page.items.back();
+      page.next = MakePageToken({end.vhost, end.name});
+      break;
+    }
+    page.items.push_back(std::move(policy));
+  }
+  return page;
+}
+
 }  // namespace kelpmq::service

@@ -57,6 +57,11 @@ Page<Item> CutPage(std::vector<Item> items, const ListParams& params,
 absl::StatusOr<Page<BindingSpec>> PageOfBindings(
     std::vector<BindingSpec> bindings, const ListParams& params);
 
+// The page of policies ordered by vhost and name, as they are given.
+//   BAD_PAGE_TOKEN
+absl::StatusOr<Page<PolicyInfo>> PageOfPolicies(
+    std::vector<PolicyInfo> policies, const ListParams& params);
+
 }  // namespace kelpmq::service
 
 #endif  // KELPMQ_SERVICE_ENGINE_MEMORY_PAGE_H_

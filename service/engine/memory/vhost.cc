@@ -34,6 +34,20 @@ void DeleteAndFail(Queue& queue, absl::Status error, Done<ConsumerRef> done) {
 
 }  // namespace
 
+namespace {
+
+absl::Status QueueLimitError(absl::string_view queue, absl::string_view vhost,
+                             uint64_t limit) {
+  constexpr int kPreconditionFailed = 406;
+  return MakeErrorWithAmqpCode(
+      Reason::kLimitExceeded, kPreconditionFailed,
+      absl::StrCat("cannot declare queue '", queue, "': queue limit in vhost '",
+                   vhost, "' (", limit, ") is reached"),
+      {{"queue", queue}, {"vhost", vhost}, {"limit", "max_queues"}});
+}
+
+}  // namespace
+
 absl::Status NoSuchVhost(absl::string_view name) {
   return MakeError(Reason::kVhostNotFound,
                    absl::StrCat("vhost '", name, "' not found"),
@@ -65,7 +79,8 @@ Vhost::Vhost(std::string name, const Clock* clock, TimerQueue* timers,
       executor_(executor),
       on_exclusive_queue_closed_(std::move(on_exclusive_queue_closed)),
       // A seed of this process.
-      router_(name_, absl::Hash<std::string>()(name_)) {}
+      router_(name_, absl::Hash<std::string>()(name_)),
+      policy_strand_(executor) {}
 
 // ---- The queue table ----
 
@@ -88,10 +103,16 @@ absl::StatusOr<std::shared_ptr<Queue>> Vhost::FindQueueFor(
   return queue;
 }
 
-absl::StatusOr<bool> Vhost::AddQueue(std::shared_ptr<Queue> queue) {
+absl::StatusOr<bool> Vhost::AddQueue(std::shared_ptr<Queue> queue,
+                                     uint64_t policies_version) {
   MutexLock lock(&mu_);
   if (closed_) return NoSuchVhost(name_);
+  if (policies_version != policies_version_) return false;
   const std::string& name = queue->name();
+  if (settings_.max_queues.has_value() &&
+      queues_.size() >= *settings_.max_queues && queues_.count(name) == 0) {
+    return QueueLimitError(name, name_, *settings_.max_queues);
+  }
   if (!queues_.try_emplace(name, queue).second) return false;
   if (queue->owner() != kNoOwner)
     exclusive_queues_[queue->owner()].insert(name);
@@ -113,6 +134,11 @@ bool Vhost::RemoveQueue(const QueueRef& queue) {
   queues_.erase(it);
   router_.RemoveQueue(queue->name());
   return true;
+}
+
+void Vhost::Configure(Settings settings) {
+  MutexLock lock(&mu_);
+  settings_ = std::move(settings);
 }
 
 // ---- Messages ----

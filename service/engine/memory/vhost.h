@@ -16,9 +16,11 @@
 #include "service/base/clock.h"
 #include "service/base/executor.h"
 #include "service/base/mutex.h"
+#include "service/base/strand.h"
 #include "service/base/timer_queue.h"
 #include "service/engine/engine.h"
 #include "service/engine/memory/delayed_messages.h"
+#include "service/engine/memory/policies.h"
 #include "service/engine/memory/publish.h"
 #include "service/exchange/router.h"
 #include "service/queue/queue.h"
@@ -81,6 +83,18 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
       const ListParams& params) const;
   void ListConsumers(ListParams params, Done<Page<ConsumerInfo>> done) const;
 
+  // What a vhost can be told to do otherwise.
+  struct Settings {
+    std::string default_queue_type;      // empty: classic (QDECL-04)
+    std::optional<uint64_t> max_queues;  // unset: no limit (VHOST-05)
+  };
+  void Configure(Settings settings);
+
+  // ---- Policies ----
+  void PutPolicy(PolicyInfo policy, Done<bool> done);
+  void DeletePolicy(std::string name, Done<bool> done);
+  std::vector<PolicyInfo> ListPolicies() const;
+
   void EndOwner(OwnerId owner, Done<EndOwnerResult> done);
 
   // Deletes all queues and refuses declarations from now on; `done` runs when
@@ -105,9 +119,33 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
   // The queue that `spec` declares, old or new.
   absl::StatusOr<FoundQueue> FindOrCreateQueue(QueueSpec spec, OwnerId owner)
       ABSL_LOCKS_EXCLUDED(mu_);
-  // Enters a new queue; false if the name has been taken meanwhile.
-  absl::StatusOr<bool> AddQueue(std::shared_ptr<Queue> queue)
+  // Enters a new queue that has the arguments which policies of this version
+  // give it; false if the name has been taken or policies have changed
+  // meanwhile. LIMIT_EXCEEDED (VHOST-05).
+  absl::StatusOr<bool> AddQueue(std::shared_ptr<Queue> queue,
+                                uint64_t policies_version)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Gives a new queue, which is not entered yet, its arguments; the version of
+  // the policies that made them.
+  uint64_t ApplyPolicyTo(Queue* queue) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Gives a queue that does not say which type it is that of the vhost.
+  void AddDefaultType(QueueSpec* spec) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Changes the policies and sees to it that they hold.
+  void ChangePolicies(
+      absl::AnyInvocable<absl::StatusOr<bool>(Policies*)> change,
+      Done<bool> done) ABSL_LOCKS_EXCLUDED(mu_);
+  // A queue and what holds for it under the present policies.
+  struct Affected {
+    std::shared_ptr<Queue> queue;
+    QueueArguments effective;
+  };
+  // Lets the policies hold for all exchanges; what is to be applied to queues.
+  std::vector<Affected> ApplyPolicies() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ApplyExchangePolicy(const std::string& exchange)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  QueueArguments ArgumentsOf(const Queue& queue) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A queue has closed: takes it off the tables. False: it was not on them.
   bool RemoveQueue(const QueueRef& queue) ABSL_LOCKS_EXCLUDED(mu_);
   // RESOURCE_LOCKED if the binding leads to a queue that is exclusive to
@@ -147,7 +185,12 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
   Router router_;
   std::shared_ptr<DelayedMessages> delayed_;  // set by Create
 
+  Strand policy_strand_;
+
   mutable Mutex mu_;
+  Settings settings_ ABSL_GUARDED_BY(mu_);
+  Policies policies_ ABSL_GUARDED_BY(mu_);
+  uint64_t policies_version_ ABSL_GUARDED_BY(mu_) = 0;
   // Every queue here is a destination of router_, and the other way round.
   absl::btree_map<std::string, std::shared_ptr<Queue>> queues_
       ABSL_GUARDED_BY(mu_);

@@ -38,6 +38,7 @@ absl::StatusOr<DeclareExchangeResult> Vhost::DeclareExchange(
   absl::StatusOr<DeclaredExchange> declared =
       router_.DeclareExchange(params.spec, params.passive);
   if (!declared.ok()) return declared.status();
+  if (declared->created) ApplyExchangePolicy(params.spec.name);
   return DeclareExchangeResult{{std::move(declared->exchange)},
                                declared->created};
 }
@@ -78,6 +79,7 @@ absl::StatusOr<Vhost::FoundQueue> Vhost::FindOrCreateQueue(QueueSpec spec,
   if (spec.exclusive && owner == kNoOwner) {
     return OwnerRequired(name_, spec.name);
   }
+  AddDefaultType(&spec);
   QueueSpec normal = spec;
   NormalizeQueueSpec(&normal);
   while (true) {
@@ -101,10 +103,20 @@ absl::StatusOr<Vhost::FoundQueue> Vhost::FindOrCreateQueue(QueueSpec spec,
     // Made before the lock is taken, since that may set a timer.
     std::shared_ptr<Queue> queue = Queue::Create(
         normal, normal.exclusive ? owner : kNoOwner, QueueSurroundings());
-    absl::StatusOr<bool> added = AddQueue(queue);
+    absl::StatusOr<bool> added = AddQueue(queue, ApplyPolicyTo(queue.get()));
     if (!added.ok()) return added.status();
     if (*added) return FoundQueue{std::move(queue), /*created=*/true};
   }
+}
+
+void Vhost::AddDefaultType(QueueSpec* spec) const {
+  constexpr absl::string_view kQueueType = "x-queue-type";
+  // Queues that go with somebody are always classic.
+  if (!spec->durable || spec->exclusive || spec->auto_delete) return;
+  if (spec->arguments.count(kQueueType) > 0) return;
+  MutexLock lock(&mu_);
+  const std::string& type = settings_.default_queue_type;
+  if (!type.empty()) spec->arguments.emplace(kQueueType, type);
 }
 
 QueueEnvironment Vhost::QueueSurroundings() {

@@ -63,6 +63,6 @@ def test_fish_completes_commands_and_options(kelpmq):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_scripts_know_every_command(kelpmq, shell):
     script = kelpmq("completion", shell).out
-    for command in ("serve", "declare", "bind", "unbind", "publish", "get", "consume", "purge", "delete", "list", "vhost",
+    for command in ("serve", "declare", "bind", "unbind", "publish", "get", "consume", "purge", "delete", "list", "policy", "vhost",
                     "status", "healthcheck", "completion"):
         assert command in script

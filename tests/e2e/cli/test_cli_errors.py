@@ -67,7 +67,7 @@ def test_a_server_that_never_answers_times_out(kelpmq):
     (["publish", "--routing-kye", "x"], "'kelpmq publish' has no option '--routing-kye'", "did you mean --routing-key?"),
     (["declare", "queue"], "NAME is required", "see: kelpmq declare queue --help"),
     (["declare"], "'kelpmq declare' needs one of: exchange, queue", "see: kelpmq declare --help"),
-    (["list"], "needs one of: exchanges, queues, bindings, consumers, vhosts", "see: kelpmq list --help"),
+    (["list"], "needs one of: exchanges, queues, bindings, consumers, policies, vhosts", "see: kelpmq list --help"),
     (["list_queues"], "'kelpmq' has no command 'list_queues'", "did you mean kelpmq list queues?"),
     (["queue", "declare", "q"], "'kelpmq' has no command 'queue'", "did you mean kelpmq declare queue?"),
     (["sub", "q"], "'kelpmq' has no command 'sub'", "did you mean consume?"),

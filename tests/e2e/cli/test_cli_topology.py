@@ -1,4 +1,4 @@
-"""declare, bind, unbind, delete, purge, list, vhost, status and healthcheck."""
+"""declare, bind, unbind, delete, purge, list, policy, vhost, status and healthcheck."""
 import stubs  # noqa: F401
 from kelpmq.v1 import topology_pb2
 
@@ -141,3 +141,23 @@ def test_healthcheck(kelpmq):
     assert kelpmq("healthcheck", "--service", "kelpmq.v1.MessagingService", "--json").json == {
         "service": "kelpmq.v1.MessagingService", "serving": True}
     assert "is not known" in kelpmq("healthcheck", "--service", "no.such.Service", code=1).err
+
+
+def test_policy_put_list_and_delete(kelpmq, name):
+    put = ("policy", "put", name, f"^{name}", "max-length=2", "overflow=drop-head", "--apply-to", "queues")
+    assert kelpmq(*put).out == f"policy '{name}' made\n"
+    assert kelpmq(*put, "--priority", "7").out == f"policy '{name}' updated\n"
+    policy, = [p for p in kelpmq("list", "policies", "--json").json if p["name"] == name]
+    assert policy == {"vhost": "/", "name": name, "pattern": f"^{name}", "apply_to": "queues", "priority": 7,
+                      "definition": {"max-length": 2, "overflow": "drop-head"}}
+    row = next(line for line in kelpmq("list", "policies").out.splitlines() if line.startswith(name))
+    assert row.split()[1:] == [f"^{name}", "queues", "7", "max-length=2", "overflow=drop-head"]
+    assert kelpmq("policy", "delete", name).out == f"policy '{name}' deleted\n"
+    assert kelpmq("policy", "delete", name).out == f"policy '{name}' was not there\n"
+
+
+def test_vhost_limits_are_listed(kelpmq, name):
+    kelpmq("vhost", "put", name, "--max-queues", "1", "--max-connections", "5")
+    vhost, = [v for v in kelpmq("list", "vhosts", "--json").json if v["name"] == name]
+    assert (vhost["max_queues"], vhost["max_connections"]) == (1, 5)
+    kelpmq("vhost", "delete", name)

@@ -73,17 +73,6 @@ TEST_F(AdminServiceTest, VhostNamesAreChecked) {
   EXPECT_EQ(DeleteVhost("").reason, "INVALID_NAME");
 }
 
-TEST_F(AdminServiceTest, VhostLimitsAreUnsupported) {
-  v1::PutVhostRequest request;
-  request.mutable_vhost()->set_name("v");
-  request.mutable_vhost()->set_max_queues(0);
-  auto put = Call(&Admin::PutVhost, request);
-  EXPECT_EQ(put.reason, "FEATURE_UNSUPPORTED");
-  EXPECT_EQ(put.status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(Call(&Admin::ListVhosts, v1::ListVhostsRequest())->vhosts_size(),
-            1);
-}
-
 TEST_F(AdminServiceTest, ListVhostsPages) {
   for (int i = 0; i < 4; ++i) PutVhost(absl::StrCat("v", i));
   v1::ListVhostsRequest request;
@@ -121,6 +110,91 @@ TEST_F(AdminServiceTest, VHOST_04_DeletingAVhostEndsItsSessionsAndStreams) {
   EXPECT_EQ(ReasonOfCall(*context, status), "VHOST_NOT_FOUND");
   EXPECT_EQ(ReasonOfKeepAlive(theirs), "SESSION_NOT_FOUND");
   EXPECT_EQ(ReasonOfKeepAlive(ours), "OK");
+}
+
+TEST_F(AdminServiceTest, VHOST_05_LimitsAreListedAndHold) {
+  v1::PutVhostRequest put;
+  put.mutable_vhost()->set_name("small");
+  put.mutable_vhost()->set_max_queues(1);
+  put.mutable_vhost()->set_max_connections(2);
+  ASSERT_EQ(Call(&Admin::PutVhost, put).reason, "OK");
+  auto listed = Call(&Admin::ListVhosts, v1::ListVhostsRequest());
+  const v1::Vhost& vhost = listed->vhosts(1);
+  EXPECT_EQ(vhost.max_queues(), 1u);
+  EXPECT_EQ(vhost.max_connections(), 2u);
+  EXPECT_FALSE(listed->vhosts(0).has_max_queues());
+
+  v1::OpenSessionRequest open;
+  open.set_vhost("small");
+  const auto first = Call(&Session::OpenSession, open);
+  ASSERT_EQ(first.reason, "OK");
+  ASSERT_EQ(Call(&Session::OpenSession, open).reason, "OK");
+  EXPECT_EQ(Call(&Session::OpenSession, open).reason, "LIMIT_EXCEEDED");
+  v1::CloseSessionRequest close;
+  close.set_session_id(first->session_id());
+  ASSERT_EQ(Call(&Session::CloseSession, close).reason, "OK");
+  EXPECT_EQ(Call(&Session::OpenSession, open).reason, "OK") << "room again";
+
+  v1::DeclareQueueRequest declare;
+  declare.set_vhost("small");
+  declare.set_name("q1");
+  ASSERT_EQ(Call(&Topology::DeclareQueue, declare).reason, "OK");
+  declare.set_name("q2");
+  const auto refused = Call(&Topology::DeclareQueue, declare);
+  EXPECT_EQ(refused.reason, "LIMIT_EXCEEDED");
+  EXPECT_EQ(refused.amqp_code, "406");
+}
+
+// ---- Policies ----
+
+TEST_F(AdminServiceTest, POLICY_01_PoliciesArePutListedAndDeleted) {
+  v1::PutPolicyRequest put;
+  v1::Policy* policy = put.mutable_policy();
+  policy->set_name("p");
+  policy->set_pattern("^q");
+  policy->set_priority(-3);
+  policy->set_apply_to(v1::POLICY_TARGET_QUEUES);
+  (*policy->mutable_definition())["max-length"].set_int64_value(5);
+  EXPECT_TRUE(Call(&Admin::PutPolicy, put)->created());
+  EXPECT_FALSE(Call(&Admin::PutPolicy, put)->created());
+  auto listed = Call(&Admin::ListPolicies, v1::ListPoliciesRequest());
+  ASSERT_EQ(listed->policies_size(), 1);
+  policy->set_vhost("/");  // the default one
+  EXPECT_EQ(listed->policies(0).SerializeAsString(),
+            policy->SerializeAsString());
+  v1::DeletePolicyRequest remove;
+  remove.set_name("p");
+  EXPECT_TRUE(Call(&Admin::DeletePolicy, remove)->deleted());
+  EXPECT_FALSE(Call(&Admin::DeletePolicy, remove)->deleted());
+  EXPECT_EQ(
+      Call(&Admin::ListPolicies, v1::ListPoliciesRequest())->policies_size(),
+      0);
+}
+
+TEST_F(AdminServiceTest, AWrongPolicyIsRefused) {
+  const auto reason = [&](auto change) {
+    v1::PutPolicyRequest put;
+    put.mutable_policy()->set_name("p");
+    put.mutable_policy()->set_pattern("q");
+    change(put.mutable_policy());
+    return Call(&Admin::PutPolicy, put).reason;
+  };
+  EXPECT_EQ(reason([](v1::Policy* p) { p->set_name(""); }), "INVALID_NAME");
+  EXPECT_EQ(reason([](v1::Policy* p) { p->set_pattern("["); }),
+            "INVALID_VALUE");
+  EXPECT_EQ(
+      reason([](v1::Policy* p) { p->set_pattern(std::string(5000, 'a')); }),
+      "INVALID_VALUE");
+  EXPECT_EQ(reason([](v1::Policy* p) {
+              p->set_apply_to(static_cast<v1::PolicyTarget>(9));
+            }),
+            "INVALID_VALUE");
+  EXPECT_EQ(reason([](v1::Policy* p) {
+              (*p->mutable_definition())["bogus"].set_int64_value(5);
+            }),
+            "INVALID_VALUE");
+  EXPECT_EQ(reason([](v1::Policy* p) { p->set_vhost("absent"); }),
+            "VHOST_NOT_FOUND");
 }
 
 // ---- Sessions ----
@@ -208,9 +282,6 @@ TEST_F(AdminServiceTest, OtherRpcsAreUnsupportedAndSaySo) {
                      "ClearTopicPermission");
   expect_unsupported(Call(&Admin::ListTopicPermissions, {}),
                      "ListTopicPermissions");
-  expect_unsupported(Call(&Admin::PutPolicy, {}), "PutPolicy");
-  expect_unsupported(Call(&Admin::DeletePolicy, {}), "DeletePolicy");
-  expect_unsupported(Call(&Admin::ListPolicies, {}), "ListPolicies");
   expect_unsupported(Call(&Admin::ExportDefinitions, {}), "ExportDefinitions");
   expect_unsupported(Call(&Admin::ImportDefinitions, {}), "ImportDefinitions");
   expect_unsupported(Call(&Testing::AdvanceClock, {}), "AdvanceClock");

@@ -169,6 +169,19 @@ class SteeredEngine : public Engine {
   void ListVhosts(ListParams params, Done<Page<VhostInfo>> done) override {
     engine_->ListVhosts(std::move(params), std::move(done));
   }
+  absl::StatusOr<VhostInfo> FindVhost(absl::string_view name) const override {
+    return engine_->FindVhost(name);
+  }
+  void PutPolicy(PolicyInfo policy, Done<bool> done) override {
+    engine_->PutPolicy(std::move(policy), std::move(done));
+  }
+  void DeletePolicy(std::string vhost, std::string name,
+                    Done<bool> done) override {
+    engine_->DeletePolicy(std::move(vhost), std::move(name), std::move(done));
+  }
+  void ListPolicies(ListParams params, Done<Page<PolicyInfo>> done) override {
+    engine_->ListPolicies(std::move(params), std::move(done));
+  }
   absl::Status CheckVhost(absl::string_view name) const override {
     if (on_check_vhost_) std::exchange(on_check_vhost_, nullptr)();
     return engine_->CheckVhost(name);
