@@ -51,6 +51,7 @@ void AddClientCommands(CLI::App* app, int* exit_code) {
   cli::AddVhostCommands(app, exit_code);
   cli::AddStatusCommand(app, exit_code);
   cli::AddHealthcheckCommand(app, exit_code);
+  cli::AddPerfCommand(app, exit_code);
   cli::AddCompletionCommand(app, exit_code);
   cli::AddHelpCommand(app, exit_code);
 }

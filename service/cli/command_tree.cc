@@ -18,6 +18,7 @@ const std::vector<KnownChoices>& AllKnownChoices() {
   static const auto& known = *new std::vector<KnownChoices>{
       {"", "--color", {"auto", "always", "never"}},
       {"declare exchange", "--type", {"direct", "fanout", "topic", "headers"}},
+      {"perf", "--exchange-type", {"direct", "fanout", "topic", "headers"}},
       {"declare queue",
        "--overflow",
        {"drop-head", "reject-publish", "reject-publish-dlx"}},

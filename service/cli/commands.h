@@ -17,6 +17,7 @@ void AddListCommands(CLI::App* app, int* exit_code);
 void AddStatusCommand(CLI::App* app, int* exit_code);
 void AddHealthcheckCommand(CLI::App* app, int* exit_code);
 void AddPolicyCommands(CLI::App* app, int* exit_code);
+void AddPerfCommand(CLI::App* app, int* exit_code);
 void AddVhostCommands(CLI::App* app, int* exit_code);
 // These two read `app`, the whole tree, when they run.
 void AddCompletionCommand(CLI::App* app, int* exit_code);

@@ -38,9 +38,15 @@ void SilenceGrpc() {
   }
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
+enum class Sharing { kShared, kOwnConnection };
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
+                                           Sharing sharing) {
   SilenceGrpc();
   grpc::ChannelArguments arguments;
+  if (sharing == Sharing::kOwnConnection) {
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  }
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveIntervalMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -62,10 +68,14 @@ std::chrono::system_clock::time_point After(absl::Duration time) {
 
 Connection::Connection(const ConnectionOptions& options)
     : options_(Normalized(options)),
-      channel_(MakeChannel(options_.address)),
+      channel_(MakeChannel(options_.address, Sharing::kShared)),
       messaging_(v1::MessagingService::NewStub(channel_)),
       topology_(v1::TopologyService::NewStub(channel_)),
       admin_(v1::AdminService::NewStub(channel_)) {}
+
+std::shared_ptr<grpc::Channel> Connection::NewChannel() const {
+  return MakeChannel(options_.address, Sharing::kOwnConnection);
+}
 
 void Connection::SetDeadline(grpc::ClientContext* context,
                              absl::Duration extra) const {

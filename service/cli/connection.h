@@ -46,6 +46,8 @@ class Connection {
   v1::TopologyService::Stub* topology() { return topology_.get(); }
   v1::AdminService::Stub* admin() { return admin_.get(); }
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  // A channel to the same broker that shares no connection with any other.
+  std::shared_ptr<grpc::Channel> NewChannel() const;
 
   // Makes a unary call and waits for its end.
   //   extra: time the call may take on top of the timeout, for long polls.

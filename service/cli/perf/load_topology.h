@@ -1,0 +1,54 @@
+#ifndef KELPMQ_SERVICE_CLI_PERF_LOAD_TOPOLOGY_H_
+#define KELPMQ_SERVICE_CLI_PERF_LOAD_TOPOLOGY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "service/cli/connection.h"
+#include "service/cli/perf/call_loop.h"
+#include "service/cli/perf/load_options.h"
+
+namespace kelpmq::service::cli::perf {
+
+// The exchange, queues and bindings of one load. Names are new with each one,
+// so that loads do not meet; exchange and keys are short, since each message
+// carries them.
+// Thread-safety: for one thread.
+class LoadTopology {
+ public:
+  // What producers publish with, in turn.
+  struct Key {
+    std::string routing_key;
+    std::string headers;  // fields of an encoded kelpmq.v1.Message
+    uint32_t queue = 0;   // where it leads; 0 if to all
+  };
+
+  explicit LoadTopology(const LoadOptions& options);
+
+  // Declares all of it. Afterwards, but for use_queue, Delete is due.
+  absl::Status Declare(Connection* connection, CallLoop* loop);
+  absl::Status Delete(Connection* connection, CallLoop* loop);
+
+  const std::string& exchange() const { return exchange_; }
+  std::string queue(uint32_t index) const;
+  const std::vector<Key>& keys() const { return keys_; }
+  // Each message goes to every queue.
+  bool fans_out() const { return fans_out_; }
+
+ private:
+  absl::Status DeclareExchange(Connection* connection);
+  std::string BindRequest(const std::string& vhost, uint32_t binding) const;
+  uint32_t binding_count() const;
+
+  const LoadOptions options_;
+  const bool fans_out_;
+  std::string exchange_;
+  std::string queue_prefix_;
+  std::vector<Key> keys_;
+};
+
+}  // namespace kelpmq::service::cli::perf
+
+#endif  // KELPMQ_SERVICE_CLI_PERF_LOAD_TOPOLOGY_H_
