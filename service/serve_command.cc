@@ -22,6 +22,7 @@
 #include "service/broker.h"
 #include "service/cli/command.h"
 #include "service/cli/output.h"
+#include "service/program_pages.h"
 #include "service/rpc/listen_address.h"
 
 namespace kelpmq::service {
@@ -269,6 +270,7 @@ int Serve(const ServeFlags& flags, absl::Time process_start) {
               static_cast<long long>(  // NOLINT(google-runtime-int)
                   absl::ToInt64Milliseconds(absl::Now() - process_start)));
   std::fflush(stdout);
+  ReleaseProgramPages();
 
   stop.Wait();
   const absl::Time deadline = absl::Now() + flags.drain_timeout;
