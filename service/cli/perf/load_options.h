@@ -14,6 +14,7 @@ namespace kelpmq::service::cli::perf {
 struct LoadOptions {
   uint32_t producers = 1;
   uint32_t consumers = 1;
+  uint32_t connections = 0;  // that consumers share; 0: one for each
   uint32_t queues = 1;
   uint32_t bindings = 0;  // of all queues together; 0: one for each
   std::string exchange_type = "topic";

@@ -149,13 +149,18 @@ void LoadRun::StartPublishers() {
 absl::Status LoadRun::StartConsumers() {
   // Queue q belongs to consumer q modulo their number; with fewer queues than
   // consumers, several share one.
+  std::vector<std::shared_ptr<grpc::Channel>> channels;
   for (uint32_t i = 0; i < options_.consumers; ++i) {
     std::vector<uint32_t> queues;
     for (uint32_t q = i % options_.queues; q < options_.queues;
          q += options_.consumers) {
       queues.push_back(q);
     }
-    const std::shared_ptr<grpc::Channel> channel = connection_->NewChannel();
+    if (options_.connections == 0 || i < options_.connections) {
+      channels.push_back(connection_->NewChannel());
+    }
+    const std::shared_ptr<grpc::Channel> channel =
+        channels[i % channels.size()];
     for (size_t first = 0; first < queues.size();
          first += kMaxQueuesPerStream) {
       const size_t last = std::min(queues.size(), first + kMaxQueuesPerStream);

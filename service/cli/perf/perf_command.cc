@@ -96,6 +96,8 @@ void AddLoadOptions(CLI::App* command, LoadOptions* load) {
       "Streams that publish, each on a connection of its own");
   add("--consumers", &load->consumers, 0, kMaxStreams,
       "Streams that consume; 0: messages stay in their queues");
+  add("--connections", &load->connections, 0, kMaxStreams,
+      "Connections that the consumers share; 0: one for each");
   add("--queues", &load->queues, 1, kMaxQueues, "Queues to spread them over");
   add("--bindings", &load->bindings, 0, kMaxQueues,
       "Bindings of all queues together; 0: one for each");
