@@ -7,7 +7,7 @@ namespace kelpmq::service {
 
 RoutingInput::RoutingInput(const Message& message)
     : message_(message), keys_{message.routing_key()} {
-  if (!message.facts().has_sender_keys) return;
+  if (!message.marks().has_sender_keys) return;
   headers_ = DecodeHeaders(message.encoded());
   sender_keys_ = SenderKeys(*headers_);
   for (const std::string& key : sender_keys_) keys_.push_back(key);
@@ -16,14 +16,14 @@ RoutingInput::RoutingInput(const Message& message)
 
 const Table& RoutingInput::headers() {
   if (!headers_.has_value()) {
-    headers_ = message_.facts().has_headers ? DecodeHeaders(message_.encoded())
+    headers_ = message_.marks().has_headers ? DecodeHeaders(message_.encoded())
                                             : Table();
   }
   return *headers_;
 }
 
 std::optional<int64_t> RoutingInput::delay() {
-  if (!message_.facts().has_delay) return std::nullopt;
+  if (!message_.marks().has_delay) return std::nullopt;
   return DelayOf(headers());
 }
 

@@ -353,7 +353,7 @@ void RoutingTable::RouteByQueueName(const RoutingInput& input,
 }
 
 bool RoutingTable::RoutesByKeyAlone(const Message& message) const {
-  if (message.facts().has_sender_keys) return false;
+  if (message.marks().has_sender_keys) return false;
   if (beyond_keys_ == 0) return true;
   const ExchangeEntry* const entry = FindEntry(message.exchange());
   return entry != nullptr && !entry->exchange->LooksBeyondKeys() &&

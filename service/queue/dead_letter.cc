@@ -88,7 +88,7 @@ struct Parts {
 
 // `keys_replaced`: the message's own keys no longer count (DLX-07).
 Parts TakeApart(const Message& message, bool keys_replaced) {
-  const bool died_before = message.facts().dead_lettered;
+  const bool died_before = message.marks().dead_lettered;
   Parts parts;
   // Leaves out, of the headers, what is written anew or must go.
   const auto keep_header = [&](absl::string_view entry) {
@@ -187,7 +187,7 @@ MessageRef MakeDeadLetter(const Message& message, DeathReason reason,
   AsInHeader(&parts.deaths);
   std::string encoded = std::move(parts.rest);
   AppendHeader(kDeaths, std::move(parts.deaths), &encoded);
-  if (!message.facts().dead_lettered) {
+  if (!message.marks().dead_lettered) {
     AppendDeathHeaders(kFirstDeath, why, route.queue, message.exchange(),
                        &encoded);
   }
@@ -207,7 +207,7 @@ MessageRef MakeDeadLetter(const Message& message, DeathReason reason,
 }
 
 DeathHistory::DeathHistory(const Message& message) {
-  if (!message.facts().dead_lettered) return;
+  if (!message.marks().dead_lettered) return;
   WireReader reader(message.encoded());
   while (reader.Next()) {
     if (!reader.Is(message_field::kHeaders, kBytes) ||

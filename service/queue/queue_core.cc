@@ -61,7 +61,7 @@ std::vector<uint32_t> QueueCore::Enqueue(std::vector<MessageRef> messages,
   for (uint32_t i = 0; i < messages.size() && !closed(); ++i) {
     MessageRef& message = messages[i];
     if (limit_.any() && limit_.Refuses(ready_.size(), ready_.bytes(),
-                                       message->facts().payload_bytes)) {
+                                       message->marks().payload_bytes)) {
       if (limit_.dead_letters_refused()) {
         Die(std::move(message), DeathReason::kMaxLength, effects);
       }
@@ -173,7 +173,7 @@ uint64_t QueueCore::Purge(QueueEffects* effects) {
 
 void QueueCore::Uncount(const UnackedDelivery& delivery) {
   const Message& message = *delivery.message.message;
-  unacked_bytes_ -= message.facts().payload_bytes;
+  unacked_bytes_ -= message.marks().payload_bytes;
   --holders_[delivery.holder].delivery_count;
   holders_.DropIfUnused(delivery.holder);
   if (Consumer* consumer = FindConsumer(delivery.consumer_id)) {

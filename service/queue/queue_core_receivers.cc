@@ -81,7 +81,7 @@ void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
 Delivery QueueCore::TakeHead(HolderIndex holder_index, ConsumerId consumer_id,
                              Deadline deadline) {
   UnackedDelivery out{ready_.PopHead(), consumer_id, deadline, holder_index};
-  unacked_bytes_ += out.message.message->facts().payload_bytes;
+  unacked_bytes_ += out.message.message->marks().payload_bytes;
   Delivery delivery;
   delivery.delivery_count = out.message.delivery_count;
   delivery.message = out.message.message;

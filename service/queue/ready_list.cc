@@ -22,7 +22,7 @@ void ReadyList::Return(QueuedMessage message) {
 QueuedMessage ReadyList::PopHead() {
   QueuedMessage message = head_->PopHead();
   --size_;
-  bytes_ -= message.message->facts().payload_bytes;
+  bytes_ -= message.message->marks().payload_bytes;
   while (head_->empty() && head_level_ > 0) {
     --head_level_;
     head_ = head_level_ == 0 ? &lowest_ : &higher_[head_level_ - 1];
@@ -42,7 +42,7 @@ void ReadyList::Clear() {
 }
 
 ReadyRun& ReadyList::RunFor(const Message& message) {
-  const uint8_t level = levels_.LevelOf(message.facts().priority);
+  const uint8_t level = levels_.LevelOf(message.marks().priority);
   if (level == 0) return lowest_;
   if (higher_ == nullptr) {
     higher_ = std::make_unique<ReadyRun[]>(levels_.highest);

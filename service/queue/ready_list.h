@@ -55,7 +55,7 @@ class ReadyList {
   ReadyRun& RunFor(const Message& message);
   void Count(const Message& message) {
     ++size_;
-    bytes_ += message.facts().payload_bytes;
+    bytes_ += message.marks().payload_bytes;
   }
 
   const PriorityLevels levels_;

@@ -3,6 +3,8 @@
 #include <grpcpp/support/slice.h>
 
 #include <algorithm>
+#include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -44,15 +46,15 @@ class MergedBytes {
       first_ = part;
       return;
     }
-    if (parts_ == 2) joined_ = std::string(first_);
-    joined_.append(part.data(), part.size());
+    if (parts_ == 2) joined_ = std::make_unique<std::string>(first_);
+    joined_->append(part.data(), part.size());
   }
-  absl::string_view view() const { return parts_ < 2 ? first_ : joined_; }
+  absl::string_view view() const { return parts_ < 2 ? first_ : *joined_; }
 
  private:
   int parts_ = 0;
   absl::string_view first_;
-  std::string joined_;
+  std::unique_ptr<std::string> joined_;  // of more than one
 };
 
 // google.protobuf.Timestamp.
@@ -89,11 +91,10 @@ absl::Status CheckName(absl::string_view field, absl::string_view name) {
 }
 
 // OK also if the item alone is refused: then *failure says why.
+//   more: items that follow.
 absl::Status DecodeItem(const ItemView& view, const PublishLimits& limits,
-                        PublishItem* item, absl::Status* failure) {
-  if (!IsValidUtf8(view.exchange) || !IsValidUtf8(view.routing_key)) {
-    return Malformed("exchange or routing_key is not UTF-8");
-  }
+                        size_t more, MessagePacker* packer, PublishItem* item,
+                        absl::Status* failure) {
   *failure = CheckName("exchange", view.exchange);
   if (failure->ok()) *failure = CheckName("routing_key", view.routing_key);
   const absl::string_view encoded = view.message.view();
@@ -112,15 +113,17 @@ absl::Status DecodeItem(const ItemView& view, const PublishLimits& limits,
   if (!failure->ok()) return absl::OkStatus();
   item->mandatory = view.mandatory;
   item->message =
-      Message::Create(view.exchange, view.routing_key, encoded, *facts);
+      packer->Add(view.exchange, view.routing_key, encoded, *facts, more);
   return absl::OkStatus();
 }
 
 absl::Status AddItem(const ItemView& view, const PublishLimits& limits,
+                     size_t more, MessagePacker* packer,
                      PublishRequestData* request) {
   PublishItem item;
   absl::Status failure;
-  if (absl::Status status = DecodeItem(view, limits, &item, &failure);
+  if (absl::Status status =
+          DecodeItem(view, limits, more, packer, &item, &failure);
       !status.ok()) {
     return status;
   }
@@ -155,6 +158,14 @@ bool DecodeSharedField(const WireReader& reader, PublishRequestData* request,
   return true;
 }
 
+// How many items a request has whose first one was just read, if the others
+// are as large. Items take two bytes at least, but few are that small.
+size_t LikelyCount(absl::string_view request, const WireReader& reader) {
+  constexpr size_t kSmallItem = 16;
+  return 1 + static_cast<size_t>(request.end() - reader.position()) /
+                 std::max(reader.bytes().size(), kSmallItem);
+}
+
 absl::Status CheckShared(const PublishRequestData& request,
                          const ItemView& defaults) {
   if (!IsValidUtf8(request.vhost) || !IsValidUtf8(request.producer_id) ||
@@ -183,6 +194,9 @@ absl::Status DecodeItemView(absl::string_view bytes, const ItemView& defaults,
     }
   }
   if (!reader.ok()) return Malformed("an item's wire format is broken");
+  if (!IsValidUtf8(view->exchange) || !IsValidUtf8(view->routing_key)) {
+    return Malformed("exchange or routing_key is not UTF-8");
+  }
   if (view->exchange.empty()) view->exchange = defaults.exchange;
   if (view->routing_key.empty()) view->routing_key = defaults.routing_key;
   view->mandatory |= defaults.mandatory;
@@ -211,7 +225,9 @@ absl::StatusOr<PublishRequestData> DecodePublishRequest(
   if (absl::Status status = CheckShared(request, view); !status.ok()) {
     return status;
   }
-  if (absl::Status status = AddItem(view, limits, &request); !status.ok()) {
+  MessagePacker packer;
+  if (absl::Status status = AddItem(view, limits, 0, &packer, &request);
+      !status.ok()) {
     return status;
   }
   return request;
@@ -231,6 +247,8 @@ absl::StatusOr<PublishRequestData> DecodePublishBatch(
     if (reader.Is(4, WireReader::kBytes)) {
       // Past the limit they are counted, no more: an empty one has two bytes.
       if (item_count++ < limits.max_batch_items) {
+        if (items.empty())
+          items.reserve(LikelyCount(contiguous.view(), reader));
         items.push_back(reader.bytes());
       }
     } else if (reader.Is(8, WireReader::kVarint)) {
@@ -252,10 +270,12 @@ absl::StatusOr<PublishRequestData> DecodePublishBatch(
   }
   request.items.reserve(items.size());
   request.item_index.reserve(items.size());
+  MessagePacker packer;
+  size_t more = items.size();
   for (absl::string_view item : items) {
     ItemView view;
     absl::Status status = DecodeItemView(item, defaults, &view);
-    if (status.ok()) status = AddItem(view, limits, &request);
+    if (status.ok()) status = AddItem(view, limits, --more, &packer, &request);
     if (!status.ok()) return status;
   }
   return request;

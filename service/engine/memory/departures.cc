@@ -12,7 +12,7 @@ namespace kelpmq::service {
 
 void Departures::Send(MessageRef message, uint32_t index,
                       absl::Span<const uint32_t> shares) {
-  if (message->facts().has_bcc && !shares.empty()) {
+  if (message->marks().has_bcc && !shares.empty()) {
     message = WithoutBcc(std::move(message));
   }
   for (size_t at = 0; at < shares.size(); ++at) {

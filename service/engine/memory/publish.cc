@@ -80,7 +80,7 @@ void PublishBatch(const PublishPath& path, std::vector<PublishItem> items,
       continue;
     }
     const bool same_route = routed != nullptr &&
-                            !message.facts().has_sender_keys &&
+                            !message.marks().has_sender_keys &&
                             message.routing_key() == routed->routing_key() &&
                             message.exchange() == routed->exchange();
     if (!same_route) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,6 +53,73 @@ TEST(Message, MSG_01_BytesOfAnyValueComeThrough) {
   std::string encoded;
   for (int i = 0; i < 256; ++i) encoded.push_back(static_cast<char>(i));
   EXPECT_EQ(Message::Create("e", "k", encoded, {})->encoded(), encoded);
+}
+
+TEST(Message, TTL_05_KeepsItsExpirationBesideTheRest) {
+  MessageFacts facts;
+  facts.has_expiration = true;
+  facts.expiration_ms = 0x123456789abc;
+  facts.persistent = true;
+  const MessageRef message = Message::Create("ex", "key", "\x0a\x01x", facts);
+  EXPECT_EQ(message->facts().expiration_ms, 0x123456789abcu);
+  EXPECT_TRUE(message->facts().persistent);
+  EXPECT_EQ(message->encoded(), "\x0a\x01x");
+  EXPECT_EQ(message->routing_key(), "key");
+  EXPECT_EQ(message->exchange(), "ex");
+}
+
+TEST(MessagePacker, MessagesOfAllSizesAndWaysComeOutAsTheyWentIn) {
+  MessagePacker packer;
+  std::vector<MessageRef> messages;
+  std::vector<std::string> bodies;
+  std::deque<std::string> keys;
+  for (size_t i = 0; i < 500; ++i) {
+    MessageFacts facts;
+    facts.payload_bytes = static_cast<uint32_t>(i);
+    facts.has_expiration = i % 5 == 0;
+    facts.expiration_ms = facts.has_expiration ? i + 1 : 0;
+    bodies.push_back(
+        std::string(i * i % 3001, static_cast<char>('a' + i % 26)));
+    // Runs of a few with the same key.
+    keys.push_back(std::to_string(i / 7));
+    messages.push_back(
+        packer.Add("e", keys.back(), bodies.back(), facts, 500 - i));
+  }
+  for (size_t i = 0; i < messages.size(); ++i) {
+    EXPECT_EQ(messages[i]->encoded(), bodies[i]) << i;
+    EXPECT_EQ(messages[i]->routing_key(), std::to_string(i / 7));
+    EXPECT_EQ(messages[i]->marks().payload_bytes, i);
+    EXPECT_EQ(messages[i]->facts().expiration_ms, i % 5 == 0 ? i + 1 : 0);
+  }
+}
+
+TEST(MessagePacker, SmallNeighboursLieSideBySide) {
+  MessagePacker packer;
+  const MessageRef a = packer.Add("e", "k", "0123456789", {}, 9);
+  const MessageRef b = packer.Add("e", "k", "0123456789", {}, 8);
+  const MessageRef other = packer.Add("e", "l", "0123456789", {}, 7);
+  const auto distance = [](const MessageRef& from, const MessageRef& to) {
+    return reinterpret_cast<const char*>(&*to) -
+           reinterpret_cast<const char*>(&*from);
+  };
+  EXPECT_EQ(distance(a, b), 40);  // header 20, message 12, key 3, exchange 3
+  EXPECT_NE(distance(b, other), 40);
+}
+
+TEST(MessagePacker, AMessageOutlivesItsNeighboursAndItsPacker) {
+  std::vector<MessageRef> messages;
+  {
+    MessagePacker packer;
+    for (size_t i = 0; i < 100; ++i) {
+      messages.push_back(packer.Add("", "k", std::to_string(i), {}, 99 - i));
+    }
+  }
+  // In an order that is nobody's.
+  for (size_t i = 0; i < 100; ++i) {
+    const size_t at = i * 37 % 100;
+    EXPECT_EQ(messages[at]->encoded(), std::to_string(at));
+    messages[at] = MessageRef();
+  }
 }
 
 TEST(MessageRef, CopiesShareOneMessage) {
