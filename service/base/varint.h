@@ -33,6 +33,10 @@ inline char* WriteVarint(char* out, uint64_t value) {
 // bytes end within it or it is longer than ten bytes.
 inline const char* ReadVarint(const char* p, const char* end,
                               uint64_t* value) {
+  if (p < end && static_cast<uint8_t>(*p) < 0x80) {  // most are this short
+    *value = static_cast<uint8_t>(*p);
+    return p + 1;
+  }
   uint64_t result = 0;
   for (int shift = 0; shift < 70 && p < end; shift += 7) {
     const auto byte = static_cast<uint8_t>(*p++);

@@ -183,14 +183,13 @@ void DeliveryStream::Deliver(uint32_t consumer_key,
     if (it == consumers_.end()) return;
     const Consumer& consumer = it->second;
     uint64_t tag = lease_->Issue(consumer.ref.queue, consumer_key, deliveries);
+    std::vector<TaggedDelivery> tagged;
+    tagged.reserve(deliveries.size());
     for (Delivery& delivery : deliveries) {
-      Outbox::Pending pending;
-      pending.bytes =
-          static_cast<uint32_t>(EncodedDeliveryBytes(*delivery.message));
-      pending.consumer_key = consumer_key;
-      pending.tagged = {tag++, consumer.consumer_id, std::move(delivery)};
-      outbox_.AddDelivery(std::move(pending));
+      tagged.push_back(
+          {tag++, consumer.consumer_id, consumer_key, std::move(delivery)});
     }
+    outbox_.AddDeliveries(std::move(tagged));
   }
   Pump();
 }
@@ -262,16 +261,12 @@ void DeliveryStream::Write(Outbox::Response response) {
     if (!response.ack_tags.empty()) lease_->AckQuietly(response.ack_tags);
     return;
   }
-  std::vector<TaggedDelivery> tagged;
-  tagged.reserve(response.deliveries.size());
+  const std::vector<TaggedDelivery>& tagged = response.deliveries;
   std::vector<uint64_t> auto_acked;
   size_t bytes = 0;
-  for (Outbox::Pending& pending : response.deliveries) {
-    bytes += pending.bytes;
-    if (IsAutoAck(pending.consumer_key)) {
-      auto_acked.push_back(pending.tagged.tag);
-    }
-    tagged.push_back(std::move(pending.tagged));
+  for (const TaggedDelivery& delivery : tagged) {
+    bytes += EncodedDeliveryBytes(*delivery.delivery.message);
+    if (IsAutoAck(delivery.consumer_key)) auto_acked.push_back(delivery.tag);
   }
   call_->Write(framing_->Deliveries(tagged));
   // What is handed to the transport counts as taken by an auto_ack consumer,
@@ -409,7 +404,7 @@ void DeliveryStream::Get(const v1::StreamGet& get) {
                 self->lease_->Issue(result->queue, kGetKey, result->deliveries);
             for (Delivery& delivery : result->deliveries) {
               if (auto_ack) ack_tags.push_back(tag);
-              tagged.push_back({tag++, 0, std::move(delivery)});
+              tagged.push_back({tag++, 0, kGetKey, std::move(delivery)});
             }
             self->outbox_.AddReply(
                 EncodeConsumeGot(tagged, rest.SerializeAsString()),

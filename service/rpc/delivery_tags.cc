@@ -169,6 +169,25 @@ void DeliveryTags::TakeAll(const std::vector<uint64_t>& tags, Taken* taken) {
   }
 }
 
+void DeliveryTags::TakeUpTo(uint64_t last, Taken* taken) {
+  const auto take = [this, taken](const Out& out) {
+    taken->taken.push_back(out);
+    --out_count_;
+    if (--queues_[out.queue_index].out_count == 0) ++idle_queue_count_;
+  };
+  while (!stragglers_.empty() && stragglers_.begin()->first <= last) {
+    take(stragglers_.begin()->second);
+    stragglers_.erase(stragglers_.begin());
+  }
+  // What multiple acks are made for: the front of the window goes, whole.
+  while (!slots_.empty() && first_slot_tag_ <= last) {
+    if (slots_.front().tag != 0) take(slots_.front());
+    slots_.pop_front();
+    ++first_slot_tag_;
+  }
+  Compact();
+}
+
 void DeliveryTags::TakeSpan(TagSpan span, Taken* taken) {
   if (span.first == 0 || span.first > span.last) {
     taken->failures.push_back({span, TagFailureReason::kInvalid});
@@ -236,9 +255,12 @@ DeliveryTags::Taken DeliveryTags::Take(const TagSelection& selection) {
   }
   const uint64_t up_to = selection.all ? highest_issued() : selection.up_to;
   if (up_to > 0) {
-    TakeAll(OutIn({1, up_to}), &taken);
-    absl::c_sort(taken.taken,
-                 [](const Out& a, const Out& b) { return a.tag < b.tag; });
+    const bool alone = taken.taken.empty();
+    TakeUpTo(up_to, &taken);
+    if (!alone) {
+      absl::c_sort(taken.taken,
+                   [](const Out& a, const Out& b) { return a.tag < b.tag; });
+    }
   }
   return taken;
 }

@@ -112,6 +112,8 @@ class DeliveryTags {
   // The tags of the range that are out, rising.
   std::vector<uint64_t> OutIn(TagSpan span) const;
   void TakeAll(const std::vector<uint64_t>& tags, Taken* taken);
+  // Every tag that is out and not above `last`.
+  void TakeUpTo(uint64_t last, Taken* taken);
   void TakeSpan(TagSpan span, Taken* taken);
   // Keeps memory in proportion to what is out, though one early tag may stay
   // out while millions come and go.

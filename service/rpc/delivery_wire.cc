@@ -1,9 +1,10 @@
 #include "service/rpc/delivery_wire.h"
 
-#include <cstring>
-
 #include <grpcpp/support/slice.h>
 
+#include <cstring>
+
+#include "absl/container/inlined_vector.h"
 #include "service/base/varint.h"
 
 namespace kelpmq::service {
@@ -11,6 +12,9 @@ namespace {
 
 constexpr uint32_t kVarint = 0;
 constexpr uint32_t kLengthDelimited = 2;
+
+// What a full outbox holds: more take an allocation.
+constexpr size_t kUsualDeliveries = 256;
 
 constexpr uint32_t FieldKey(uint32_t number, uint32_t wire_type) {
   return number << 3 | wire_type;
@@ -57,33 +61,18 @@ char* WriteDelivery(char* out, const TaggedDelivery& tagged) {
   return WriteVarintField(out, kDeliveryCountKey, delivery.delivery_count);
 }
 
-// Size of `repeated Delivery` under a field number.
-size_t RepeatedSize(uint32_t field_number,
-                    absl::Span<const TaggedDelivery> deliveries) {
-  const size_t key_size = VarintSize(FieldKey(field_number, kLengthDelimited));
-  size_t size = 0;
-  for (const TaggedDelivery& tagged : deliveries) {
-    const size_t encoded = EncodedSize(tagged);
-    size += key_size + VarintSize(encoded) + encoded;
-  }
-  return size;
-}
-
-char* WriteRepeated(char* out, uint32_t field_number,
-                    absl::Span<const TaggedDelivery> deliveries) {
-  for (const TaggedDelivery& tagged : deliveries) {
-    out = WriteVarint(out, FieldKey(field_number, kLengthDelimited));
-    out = WriteVarint(out, EncodedSize(tagged));
-    out = WriteDelivery(out, tagged);
-  }
-  return out;
-}
-
 // `outer_field` != 0: the whole is one sub-message under that number.
 grpc::ByteBuffer Encode(uint32_t outer_field, uint32_t deliveries_field,
                         absl::Span<const TaggedDelivery> deliveries,
                         absl::string_view rest) {
-  const size_t inner = RepeatedSize(deliveries_field, deliveries) + rest.size();
+  const uint32_t key = FieldKey(deliveries_field, kLengthDelimited);
+  const size_t key_size = VarintSize(key);
+  absl::InlinedVector<size_t, kUsualDeliveries> sizes;
+  size_t inner = rest.size();
+  for (const TaggedDelivery& tagged : deliveries) {
+    sizes.push_back(EncodedSize(tagged));
+    inner += key_size + VarintSize(sizes.back()) + sizes.back();
+  }
   const uint32_t outer_key = FieldKey(outer_field, kLengthDelimited);
   const size_t prefix =
       outer_field == 0 ? 0 : VarintSize(outer_key) + VarintSize(inner);
@@ -93,7 +82,11 @@ grpc::ByteBuffer Encode(uint32_t outer_field, uint32_t deliveries_field,
     out = WriteVarint(out, outer_key);
     out = WriteVarint(out, inner);
   }
-  out = WriteRepeated(out, deliveries_field, deliveries);
+  for (size_t i = 0; i < deliveries.size(); ++i) {
+    out = WriteVarint(out, key);
+    out = WriteVarint(out, sizes[i]);
+    out = WriteDelivery(out, deliveries[i]);
+  }
   if (!rest.empty()) std::memcpy(out, rest.data(), rest.size());
   const grpc::Slice owned(slice, grpc::Slice::STEAL_REF);
   return grpc::ByteBuffer(&owned, 1);

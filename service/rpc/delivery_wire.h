@@ -1,10 +1,10 @@
 #ifndef KELPMQ_SERVICE_RPC_DELIVERY_WIRE_H_
 #define KELPMQ_SERVICE_RPC_DELIVERY_WIRE_H_
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <cstdint>
 #include <vector>
-
-#include <grpcpp/support/byte_buffer.h>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -19,6 +19,8 @@ namespace kelpmq::service {
 struct TaggedDelivery {
   uint64_t tag = 0;          // 0: none (auto_ack Get)
   uint32_t consumer_id = 0;  // the client's id of the consumer
+  // The stream's own name for it, whose room the delivery takes; not encoded.
+  uint32_t consumer_key = 0;
   Delivery delivery;
 };
 

@@ -189,7 +189,7 @@ void GetCall::OnResult(bool auto_ack, absl::Duration lease_duration,
   tagged.reserve(result->deliveries.size());
   uint64_t tag = 0;
   for (Delivery& delivery : result->deliveries) {
-    tagged.push_back({auto_ack ? 0 : ++tag, 0, std::move(delivery)});
+    tagged.push_back({auto_ack ? 0 : ++tag, 0, 0, std::move(delivery)});
   }
   call_->WriteAndFinish(
       EncodeWithDeliveries(v1::GetResponse::kDeliveriesFieldNumber, tagged,

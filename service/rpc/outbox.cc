@@ -6,11 +6,15 @@
 
 namespace kelpmq::service {
 
-void Outbox::AddDelivery(Pending pending) {
+void Outbox::AddDeliveries(std::vector<TaggedDelivery> deliveries) {
+  if (deliveries.empty()) return;
   if (entries_.empty() || entries_.back().deliveries.empty()) {
-    entries_.emplace_back();
+    entries_.emplace_back().deliveries = std::move(deliveries);
+    return;
   }
-  entries_.back().deliveries.push_back(std::move(pending));
+  std::vector<TaggedDelivery>& gathered = entries_.back().deliveries;
+  gathered.insert(gathered.end(), std::make_move_iterator(deliveries.begin()),
+                  std::make_move_iterator(deliveries.end()));
 }
 
 void Outbox::AddReply(grpc::ByteBuffer reply, std::vector<uint64_t> ack_tags) {
@@ -30,8 +34,8 @@ Outbox::Response Outbox::Next(size_t max_messages, size_t max_bytes) {
   }
   size_t count = 0;
   size_t bytes = 0;
-  for (const Pending& pending : first.deliveries) {
-    bytes += pending.bytes;
+  for (const TaggedDelivery& tagged : first.deliveries) {
+    bytes += EncodedDeliveryBytes(*tagged.delivery.message);
     if (count > 0 && (count == max_messages || bytes > max_bytes)) break;
     ++count;
   }

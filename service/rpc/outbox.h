@@ -1,12 +1,12 @@
 #ifndef KELPMQ_SERVICE_RPC_OUTBOX_H_
 #define KELPMQ_SERVICE_RPC_OUTBOX_H_
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <vector>
-
-#include <grpcpp/support/byte_buffer.h>
 
 #include "service/rpc/delivery_wire.h"
 #include "service/rpc/stream_window.h"
@@ -19,19 +19,14 @@ namespace kelpmq::service {
 // Thread-safety: thread-compatible. Owned by one DeliveryStream.
 class Outbox {
  public:
-  struct Pending {
-    TaggedDelivery tagged;
-    ConsumerKey consumer_key = 0;
-    uint32_t bytes = 0;  // as reserved in the window
-  };
   // One response to write: either deliveries or a reply that is encoded.
   struct Response {
-    std::vector<Pending> deliveries;
+    std::vector<TaggedDelivery> deliveries;
     grpc::ByteBuffer reply;
     std::vector<uint64_t> ack_tags;  // settled by being written
   };
 
-  void AddDelivery(Pending pending);
+  void AddDeliveries(std::vector<TaggedDelivery> deliveries);
   void AddReply(grpc::ByteBuffer reply, std::vector<uint64_t> ack_tags = {});
 
   bool empty() const { return entries_.empty(); }
@@ -39,7 +34,7 @@ class Outbox {
   size_t reply_count() const { return reply_count_; }
 
   // The next response; not empty() beforehand. At most `max_messages`
-  // deliveries of `max_bytes`, but always one.
+  // deliveries of `max_bytes`, as the window counts them, but always one.
   Response Next(size_t max_messages, size_t max_bytes);
 
   // Forgets deliveries that have not been written; replies stay.

@@ -20,21 +20,24 @@ using ::testing::IsEmpty;
 
 class OutboxTest : public ::testing::Test {
  protected:
-  void AddDelivery(uint64_t tag, uint32_t bytes = 10) {
-    Outbox::Pending pending;
-    pending.tagged.tag = tag;
-    pending.tagged.delivery.message = PlainMessage("", "q", "x");
-    pending.consumer_key = 2;
-    pending.bytes = bytes;
-    outbox_.AddDelivery(std::move(pending));
+  // With a body of `size` bytes, which takes kOverhead more.
+  void AddDelivery(uint64_t tag, size_t size = 1) {
+    std::vector<TaggedDelivery> deliveries(1);
+    deliveries[0].tag = tag;
+    deliveries[0].delivery.message =
+        PlainMessage("", "q", std::string(size, 'x'));
+    ASSERT_EQ(EncodedDeliveryBytes(*deliveries[0].delivery.message),
+              size + kOverhead);
+    outbox_.AddDeliveries(std::move(deliveries));
   }
+  static constexpr size_t kOverhead = 31;
   // The tags of the next response; empty if it is a reply.
   std::vector<uint64_t> NextTags(size_t max_messages = 100,
-                                 size_t max_bytes = 1000) {
+                                 size_t max_bytes = 10'000) {
     std::vector<uint64_t> tags;
-    for (const Outbox::Pending& pending :
+    for (const TaggedDelivery& tagged :
          outbox_.Next(max_messages, max_bytes).deliveries) {
-      tags.push_back(pending.tagged.tag);
+      tags.push_back(tagged.tag);
     }
     return tags;
   }
@@ -80,10 +83,10 @@ TEST_F(OutboxTest, ABatchIsCutByCount) {
 }
 
 TEST_F(OutboxTest, ABatchIsCutByBytesButHasAlwaysOne) {
-  AddDelivery(1, 40);
-  AddDelivery(2, 60);
-  AddDelivery(3, 500);
-  AddDelivery(4, 1);
+  AddDelivery(1, 40 - kOverhead);
+  AddDelivery(2, 60 - kOverhead);
+  AddDelivery(3, 120 - kOverhead);
+  AddDelivery(4, 32 - kOverhead);
   EXPECT_THAT(NextTags(100, 100), ElementsAre(1, 2));
   EXPECT_THAT(NextTags(100, 100), ElementsAre(3));
   EXPECT_THAT(NextTags(100, 100), ElementsAre(4));
