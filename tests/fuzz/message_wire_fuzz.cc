@@ -3,24 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/string_view.h"
 #include "kelpmq/v1/types.pb.h"
 #include "service/base/error.h"
 #include "service/base/message_wire.h"
+#include "tests/fuzz/require.h"
 
 namespace kelpmq::service {
 namespace {
-
-void Require(bool condition, const char* what, absl::string_view input) {
-  if (condition) return;
-  std::fprintf(stderr, "%s: %s\n", what, absl::CHexEscape(input).c_str());
-  std::abort();
-}
 
 void CheckValue(const Value& value, const v1::Value& parsed,
                 absl::string_view input);
