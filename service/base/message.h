@@ -104,7 +104,9 @@ class MessageRef {
     std::swap(message_, other.message_);
     return *this;
   }
-  ~MessageRef() { Release(); }
+  ~MessageRef() {
+    if (message_ != nullptr) Release();
+  }
 
   // One more reference to a message that others hold.
   static MessageRef Share(const Message& message) {

@@ -62,7 +62,7 @@ Value Negated(const Value& value) {
 }  // namespace
 
 MessageRef WithoutBcc(MessageRef message) {
-  if (!message->facts().has_bcc) return message;
+  if (!message->marks().has_bcc) return message;
   MessageFacts facts = message->facts();
   facts.has_bcc = false;
   const std::string encoded = WithoutHeader(message->encoded(), kBccHeader);
@@ -82,7 +82,7 @@ std::optional<int64_t> DelayOf(const Table& headers) {
 }
 
 MessageRef WithDelayServed(MessageRef message) {
-  if (!message->facts().has_delay) return message;
+  if (!message->marks().has_delay) return message;
   const Table headers = DecodeHeaders(message->encoded());
   if (!DelayOf(headers).has_value()) return message;
   std::string encoded = WithoutHeader(message->encoded(), kDelayHeader);

@@ -15,6 +15,11 @@ class Deadline {
   Deadline() = default;  // never
   // What lies too far ahead to be told in microseconds is never.
   explicit Deadline(absl::Time time) : us_(absl::ToUnixMicros(time)) {}
+  // `time` after `now`; never without a limit, at the cost of a comparison.
+  static Deadline After(absl::Time now, absl::Duration time) {
+    if (time == absl::InfiniteDuration()) return Deadline();
+    return Deadline(now + time);
+  }
 
   bool is_never() const { return us_ == kNever; }
   bool IsDue(absl::Time now) const {

@@ -11,9 +11,9 @@ namespace kelpmq::service {
 //
 // Unlike std::deque it allocates nothing while it is empty and new, and never
 // keeps an index of its chunks: an item costs its size and a 63rd of a pointer
-// or so. One emptied chunk is kept, so that a line that is filled and emptied
-// over and over allocates nothing.
-// Thread-safety: thread-compatible.
+// or so. A chunk or two are kept when emptied, so that a line that is filled
+// and emptied over and over allocates nothing. Thread-safety:
+// thread-compatible.
 template <typename T>
 class Fifo {
  public:
@@ -22,6 +22,7 @@ class Fifo {
   Fifo& operator=(const Fifo&) = delete;
   ~Fifo() {
     clear();
+    delete first_;
     delete spare_;
   }
 
@@ -44,7 +45,11 @@ class Fifo {
     T item = std::move(*slot);
     slot->~T();
     ++begin_;
-    if (--size_ == 0 || begin_ == kPerChunk) DropFirst();
+    if (--size_ == 0) {
+      begin_ = end_ = 0;  // the one chunk that is left is used anew
+    } else if (begin_ == kPerChunk) {
+      DropFirst();
+    }
     return item;
   }
   void clear() {
@@ -73,11 +78,10 @@ class Fifo {
     last_ = chunk;
     end_ = 0;
   }
-  // The first chunk has no items left.
+  // The first chunk has no items left, and is not the last.
   void DropFirst() {
     Chunk* const empty = first_;
     first_ = empty->next;
-    if (first_ == nullptr) last_ = nullptr;
     begin_ = 0;
     if (spare_ == nullptr) {
       spare_ = empty;

@@ -266,17 +266,31 @@ void Queue::PublishCounts() {
                          std::memory_order_relaxed);
 }
 
-void Queue::CarryOut(QueueEffects effects, Closure then) {
+void Queue::CarryOut(QueueEffects&& effects) {
+  CarryOutHere(&effects);
+  if (!effects.dead.empty()) PublishDead(effects.dead, nullptr);
+}
+
+void Queue::CarryOut(QueueEffects&& effects, Closure then) {
+  CarryOutHere(&effects);
+  if (effects.dead.empty()) {
+    std::move(then)();
+  } else {
+    PublishDead(effects.dead, std::move(then));
+  }
+}
+
+void Queue::CarryOutHere(QueueEffects* effects) {
   assert(strand_.IsCurrent());
   // First: whoever hears below that the queue is gone may declare it anew.
-  if (effects.closed.has_value()) {
+  if (effects->closed.has_value()) {
     auto on_closed = std::exchange(environment_.on_closed, nullptr);
-    if (on_closed != nullptr) on_closed(shared_from_this(), *effects.closed);
+    if (on_closed != nullptr) on_closed(shared_from_this(), *effects->closed);
   }
-  for (QueueEffects::SinkEvent& event : effects.events) {
+  for (QueueEffects::SinkEvent& event : effects->events) {
     CarryOut(std::move(event));
   }
-  for (QueueEffects::AnsweredGet& answer : effects.answered) {
+  for (QueueEffects::AnsweredGet& answer : effects->answered) {
     auto waiting = waiting_gets_.find(answer.wait_id);
     Done<GetResult> done = std::move(waiting->second);
     waiting_gets_.erase(waiting);
@@ -284,9 +298,12 @@ void Queue::CarryOut(QueueEffects effects, Closure then) {
     done(std::move(answer.result));
   }
   ArmTimer();
-  if (!effects.dead.empty() && environment_.on_dead_letters != nullptr) {
-    environment_.on_dead_letters(MakeDeadLetters(effects.dead),
-                                 std::move(then));
+}
+
+void Queue::PublishDead(const std::vector<QueueEffects::Dead>& dead,
+                        Closure then) {
+  if (environment_.on_dead_letters != nullptr) {
+    environment_.on_dead_letters(MakeDeadLetters(dead), std::move(then));
   } else if (then != nullptr) {
     std::move(then)();
   }

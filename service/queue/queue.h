@@ -115,9 +115,12 @@ class Queue : public QueueHandle,
   // All below runs on the strand. After each operation come PublishCounts, so
   // that info() is right once a completion runs, and CarryOut.
   void PublishCounts();
+  void CarryOut(QueueEffects&& effects);
   // `then` runs when dead letters, if there are any, are where they belong.
-  void CarryOut(QueueEffects effects, Closure then);
-  void CarryOut(QueueEffects effects) { CarryOut(std::move(effects), nullptr); }
+  void CarryOut(QueueEffects&& effects, Closure then);
+  // All but dead letters.
+  void CarryOutHere(QueueEffects* effects);
+  void PublishDead(const std::vector<QueueEffects::Dead>& dead, Closure then);
   void CarryOut(QueueEffects::SinkEvent event);
   std::vector<MessageRef> MakeDeadLetters(
       const std::vector<QueueEffects::Dead>& dead) const;

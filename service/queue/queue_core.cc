@@ -57,11 +57,12 @@ std::vector<uint32_t> QueueCore::Enqueue(std::vector<MessageRef> messages,
                                          absl::Time now,
                                          QueueEffects* effects) {
   std::vector<uint32_t> refused;
+  const bool limited = limit_.any();
   DropExpired(now, effects);
   for (uint32_t i = 0; i < messages.size() && !closed(); ++i) {
     MessageRef& message = messages[i];
-    if (limit_.any() && limit_.Refuses(ready_.size(), ready_.bytes(),
-                                       message->marks().payload_bytes)) {
+    if (limited && limit_.Refuses(ready_.size(), ready_.bytes(),
+                                  message->marks().payload_bytes)) {
       if (limit_.dead_letters_refused()) {
         Die(std::move(message), DeathReason::kMaxLength, effects);
       }
@@ -70,21 +71,19 @@ std::vector<uint32_t> QueueCore::Enqueue(std::vector<MessageRef> messages,
     }
     const Deadline expires = ExpiryOf(*message, now);
     ready_.Append(std::move(message), expires);
-    if (limit_.any() || !expires.is_never()) Admit(now, effects);
+    if (limited || !expires.is_never()) Admit(now, effects);
   }
   Dispatch(now, effects);
   return refused;
 }
 
-Deadline QueueCore::ExpiryOf(const Message& message, absl::Time now) const {
-  const MessageFacts& facts = message.facts();
-  if (!arguments_.message_ttl.has_value() && !facts.has_expiration) {
-    return Deadline();
-  }
+Deadline QueueCore::ExpiryWithTtl(const Message& message,
+                                  absl::Time now) const {
+  const MessageFacts facts = message.facts();
   absl::Duration ttl =
       arguments_.message_ttl.value_or(absl::InfiniteDuration());
   if (facts.has_expiration) ttl = std::min(ttl, Lifetime(facts.expiration_ms));
-  return Deadline(now + ttl);
+  return Deadline::After(now, ttl);
 }
 
 void QueueCore::Admit(absl::Time now, QueueEffects* effects) {
@@ -97,7 +96,7 @@ void QueueCore::Admit(absl::Time now, QueueEffects* effects) {
   Dispatch(now, effects);
 }
 
-void QueueCore::DropExpired(absl::Time now, QueueEffects* effects) {
+void QueueCore::DropExpiredHeads(absl::Time now, QueueEffects* effects) {
   while (ready_.HeadExpires().IsDue(now)) {
     Die(ready_.PopHead().message, DeathReason::kExpired, effects);
   }

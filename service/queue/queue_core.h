@@ -126,11 +126,19 @@ class QueueCore {
  private:
   // ---- Messages (queue_core.cc) ----
   // When a message that comes now expires (TTL-04).
-  Deadline ExpiryOf(const Message& message, absl::Time now) const;
+  Deadline ExpiryOf(const Message& message, absl::Time now) const {
+    const bool never =
+        !arguments_.message_ttl.has_value() && !message.marks().has_expiration;
+    return never ? Deadline() : ExpiryWithTtl(message, now);
+  }
+  Deadline ExpiryWithTtl(const Message& message, absl::Time now) const;
   // What the last message to come has to go through, in RabbitMQ's order.
   void Admit(absl::Time now, QueueEffects* effects);
   // The head goes while it is over its time, or over the limit.
-  void DropExpired(absl::Time now, QueueEffects* effects);
+  void DropExpired(absl::Time now, QueueEffects* effects) {
+    if (!ready_.HeadExpires().is_never()) DropExpiredHeads(now, effects);
+  }
+  void DropExpiredHeads(absl::Time now, QueueEffects* effects);
   void DropOverLimit(QueueEffects* effects);
   // The queue is done with a message that was not acked.
   void Die(MessageRef message, DeathReason reason, QueueEffects* effects);

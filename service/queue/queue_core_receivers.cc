@@ -60,10 +60,10 @@ void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
     return;
   }
   dispatcher_.Took(consumer, WindowBytes(message));
+  const absl::Duration timeout =
+      consumer->delivery_timeout.value_or(arguments_.consumer_timeout);
   Delivery delivery =
-      TakeHead(consumer->holder, consumer->id,
-               Deadline(now + consumer->delivery_timeout.value_or(
-                                  arguments_.consumer_timeout)));
+      TakeHead(consumer->holder, consumer->id, Deadline::After(now, timeout));
   if (holder.last_event < effects->events.size()) {
     QueueEffects::SinkEvent& last = effects->events[holder.last_event];
     auto* deliver = std::get_if<QueueEffects::Deliver>(&last.what);
@@ -80,12 +80,13 @@ void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
 
 Delivery QueueCore::TakeHead(HolderIndex holder_index, ConsumerId consumer_id,
                              Deadline deadline) {
-  UnackedDelivery out{ready_.PopHead(), consumer_id, deadline, holder_index};
-  unacked_bytes_ += out.message.message->marks().payload_bytes;
+  QueuedMessage head = ready_.PopHead();
+  unacked_bytes_ += head.message->marks().payload_bytes;
   Delivery delivery;
-  delivery.delivery_count = out.message.delivery_count;
-  delivery.message = out.message.message;
-  delivery.delivery_id = unacked_.Add(std::move(out));
+  delivery.delivery_count = head.delivery_count;
+  delivery.message = head.message;
+  delivery.delivery_id =
+      unacked_.Add({std::move(head), consumer_id, deadline, holder_index});
   Holder& holder = holders_[holder_index];
   if (holder.delivery_count++ == 0) {
     holder.first_delivery_id = delivery.delivery_id;

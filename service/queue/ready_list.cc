@@ -4,11 +4,6 @@
 
 namespace kelpmq::service {
 
-void ReadyList::Append(MessageRef message, Deadline expires) {
-  Count(*message);
-  RunFor(*message).Append(std::move(message), expires);
-}
-
 void ReadyList::Return(QueuedMessage message) {
   Count(*message.message);
   ReadyRun& run = RunFor(*message.message);
@@ -19,15 +14,11 @@ void ReadyList::Return(QueuedMessage message) {
   }
 }
 
-QueuedMessage ReadyList::PopHead() {
-  QueuedMessage message = head_->PopHead();
-  --size_;
-  bytes_ -= message.message->marks().payload_bytes;
+void ReadyList::GoDown() {
   while (head_->empty() && head_level_ > 0) {
     --head_level_;
     head_ = head_level_ == 0 ? &lowest_ : &higher_[head_level_ - 1];
   }
-  return message;
 }
 
 void ReadyList::Clear() {
@@ -41,7 +32,7 @@ void ReadyList::Clear() {
   head_level_ = 0;
 }
 
-ReadyRun& ReadyList::RunFor(const Message& message) {
+ReadyRun& ReadyList::RunOfLevel(const Message& message) {
   const uint8_t level = levels_.LevelOf(message.marks().priority);
   if (level == 0) return lowest_;
   if (higher_ == nullptr) {

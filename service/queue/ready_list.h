@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "service/base/message.h"
 #include "service/queue/deadline.h"
@@ -36,7 +37,10 @@ class ReadyList {
   uint64_t bytes() const { return bytes_; }  // of bodies
 
   // Puts a new message behind all others of its priority.
-  void Append(MessageRef message, Deadline expires = Deadline());
+  void Append(MessageRef message, Deadline expires = Deadline()) {
+    Count(*message);
+    RunFor(*message).Append(std::move(message), expires);
+  }
   // Puts a message that PopHead gave out back to its place.
   void Return(QueuedMessage message);
 
@@ -46,13 +50,24 @@ class ReadyList {
   Deadline HeadExpires() const {
     return empty() ? Deadline() : head_->HeadExpires();
   }
-  QueuedMessage PopHead();
+  QueuedMessage PopHead() {
+    QueuedMessage message = head_->PopHead();
+    --size_;
+    bytes_ -= message.message->marks().payload_bytes;
+    if (head_level_ > 0 && head_->empty()) GoDown();
+    return message;
+  }
 
   void Clear();
 
  private:
   // The run of a message that comes in; head_ is right with it in there.
-  ReadyRun& RunFor(const Message& message);
+  ReadyRun& RunFor(const Message& message) {
+    return levels_.highest == 0 ? lowest_ : RunOfLevel(message);
+  }
+  ReadyRun& RunOfLevel(const Message& message);
+  // The run whose turn it was is empty.
+  void GoDown();
   void Count(const Message& message) {
     ++size_;
     bytes_ += message.marks().payload_bytes;

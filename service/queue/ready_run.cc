@@ -24,20 +24,9 @@ void ReadyRun::ReturnInTurn(QueuedMessage message) {
   Return(std::move(message));
 }
 
-QueuedMessage ReadyRun::PopHead() {
-  QueuedMessage head;
-  if (!returned_.empty()) {
-    head = std::move(returned_.begin()->second);
-    returned_.erase(returned_.begin());
-    return head;
-  }
-  head.message = fresh_.pop_front();
-  head.position = fresh_base_;
-  if (HasDeadline(fresh_base_)) {
-    head.expires = deadlines_.pop_front();
-    ++deadlines_base_;
-  }
-  ++fresh_base_;
+QueuedMessage ReadyRun::PopReturned() {
+  QueuedMessage head = std::move(returned_.begin()->second);
+  returned_.erase(returned_.begin());
   return head;
 }
 

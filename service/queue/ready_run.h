@@ -52,7 +52,9 @@ class ReadyRun {
     if (!returned_.empty()) return returned_.begin()->second.expires;
     return HasDeadline(fresh_base_) ? deadlines_.front() : Deadline();
   }
-  QueuedMessage PopHead();
+  QueuedMessage PopHead() {
+    return returned_.empty() ? PopFresh() : PopReturned();
+  }
 
   void Clear();
 
@@ -62,6 +64,16 @@ class ReadyRun {
   }
   // Of the message that will be appended next.
   void AppendDeadline(Deadline expires);
+  QueuedMessage PopFresh() {
+    QueuedMessage head{fresh_.pop_front(), fresh_base_, Deadline(), 0};
+    if (HasDeadline(fresh_base_)) {
+      head.expires = deadlines_.pop_front();
+      ++deadlines_base_;
+    }
+    ++fresh_base_;
+    return head;
+  }
+  QueuedMessage PopReturned();
 
   Fifo<MessageRef> fresh_;  // positions from fresh_base_ on
   uint64_t fresh_base_ = 0;

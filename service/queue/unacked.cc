@@ -10,7 +10,7 @@ constexpr size_t kMaxSlotsPerLive = 4;
 
 }  // namespace
 
-uint64_t Unacked::Add(UnackedDelivery delivery) {
+uint64_t Unacked::Add(UnackedDelivery&& delivery) {
   const uint64_t id = ring_base_ + ring_.size();
   if (!delivery.deadline.is_never()) {
     deadlines_.emplace(delivery.deadline, id);

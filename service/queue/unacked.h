@@ -40,7 +40,7 @@ class Unacked {
   size_t size() const { return ring_live_ + stragglers_.size(); }
 
   // The new delivery's id: 1 first, then rising by one.
-  uint64_t Add(UnackedDelivery delivery);
+  uint64_t Add(UnackedDelivery&& delivery);
   // Takes a delivery out; nullopt if that id is not out.
   std::optional<UnackedDelivery> Take(uint64_t id);
 
