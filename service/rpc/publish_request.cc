@@ -38,6 +38,13 @@ absl::Status Malformed(absl::string_view what) {
                    absl::StrCat("the request does not parse: ", what));
 }
 
+bool IsWellFormed(absl::string_view message) {
+  WireReader reader(message);
+  while (reader.Next()) {
+  }
+  return reader.ok();
+}
+
 // A sub-message that may come in several parts, which merge.
 class MergedBytes {
  public:
@@ -46,12 +53,19 @@ class MergedBytes {
       first_ = part;
       return;
     }
-    if (parts_ == 2) joined_ = std::make_unique<std::string>(first_);
+    if (parts_ == 2) {
+      joined_ = std::make_unique<std::string>(first_);
+      ok_ = IsWellFormed(first_);
+    }
+    ok_ = ok_ && IsWellFormed(part);
     joined_->append(part.data(), part.size());
   }
+  // False: a part ends within a field, though the whole might not.
+  bool ok() const { return ok_; }
   absl::string_view view() const { return parts_ < 2 ? first_ : *joined_; }
 
  private:
+  bool ok_ = true;
   int parts_ = 0;
   absl::string_view first_;
   std::unique_ptr<std::string> joined_;  // of more than one
@@ -80,7 +94,14 @@ struct ItemView {
   absl::string_view routing_key;
   bool mandatory = false;
   MergedBytes deliver_time;
+  bool is_utf8 = true;  // all strings, also those that a later value replaced
 };
+
+// A string field that was just read.
+absl::string_view Text(const WireReader& reader, bool* is_utf8) {
+  *is_utf8 = *is_utf8 && IsValidUtf8(reader.bytes());
+  return reader.bytes();
+}
 
 absl::Status CheckName(absl::string_view field, absl::string_view name) {
   if (name.size() <= kMaxNameBytes) return absl::OkStatus();
@@ -95,6 +116,8 @@ absl::Status CheckName(absl::string_view field, absl::string_view name) {
 absl::Status DecodeItem(const ItemView& view, const PublishLimits& limits,
                         size_t more, MessagePacker* packer, PublishItem* item,
                         absl::Status* failure) {
+  if (!view.message.ok()) return Malformed("message");
+  if (!view.deliver_time.ok()) return Malformed("deliver_time");
   *failure = CheckName("exchange", view.exchange);
   if (failure->ok()) *failure = CheckName("routing_key", view.routing_key);
   const absl::string_view encoded = view.message.view();
@@ -141,15 +164,15 @@ absl::Status AddItem(const ItemView& view, const PublishLimits& limits,
 bool DecodeSharedField(const WireReader& reader, PublishRequestData* request,
                        ItemView* defaults) {
   if (reader.Is(1, WireReader::kBytes)) {
-    request->vhost = std::string(reader.bytes());
+    request->vhost = std::string(Text(reader, &defaults->is_utf8));
   } else if (reader.Is(2, WireReader::kBytes)) {
-    defaults->exchange = reader.bytes();
+    defaults->exchange = Text(reader, &defaults->is_utf8);
   } else if (reader.Is(3, WireReader::kBytes)) {
-    defaults->routing_key = reader.bytes();
+    defaults->routing_key = Text(reader, &defaults->is_utf8);
   } else if (reader.Is(5, WireReader::kVarint)) {
     defaults->mandatory = reader.varint() != 0;
   } else if (reader.Is(6, WireReader::kBytes)) {
-    request->producer_id = std::string(reader.bytes());
+    request->producer_id = std::string(Text(reader, &defaults->is_utf8));
   } else if (reader.Is(7, WireReader::kVarint)) {
     request->sequence = reader.varint();
   } else {
@@ -168,10 +191,7 @@ size_t LikelyCount(absl::string_view request, const WireReader& reader) {
 
 absl::Status CheckShared(const PublishRequestData& request,
                          const ItemView& defaults) {
-  if (!IsValidUtf8(request.vhost) || !IsValidUtf8(request.producer_id) ||
-      !IsValidUtf8(defaults.exchange) || !IsValidUtf8(defaults.routing_key)) {
-    return Malformed("a string is not UTF-8");
-  }
+  if (!defaults.is_utf8) return Malformed("a string is not UTF-8");
   return CheckName("vhost", request.vhost);
 }
 
@@ -184,9 +204,9 @@ absl::Status DecodeItemView(absl::string_view bytes, const ItemView& defaults,
     if (reader.Is(1, WireReader::kBytes)) {
       view->message.Add(reader.bytes());
     } else if (reader.Is(2, WireReader::kBytes)) {
-      view->routing_key = reader.bytes();
+      view->routing_key = Text(reader, &view->is_utf8);
     } else if (reader.Is(3, WireReader::kBytes)) {
-      view->exchange = reader.bytes();
+      view->exchange = Text(reader, &view->is_utf8);
     } else if (reader.Is(4, WireReader::kVarint)) {
       view->mandatory = reader.varint() != 0;
     } else if (reader.Is(5, WireReader::kBytes)) {
@@ -194,7 +214,7 @@ absl::Status DecodeItemView(absl::string_view bytes, const ItemView& defaults,
     }
   }
   if (!reader.ok()) return Malformed("an item's wire format is broken");
-  if (!IsValidUtf8(view->exchange) || !IsValidUtf8(view->routing_key)) {
+  if (!view->is_utf8) {
     return Malformed("exchange or routing_key is not UTF-8");
   }
   if (view->exchange.empty()) view->exchange = defaults.exchange;

@@ -3,6 +3,7 @@
 // target with -fsanitize=fuzzer in place of this file.
 //   TARGET CORPUS_DIRECTORY [MUTATIONS]
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -88,6 +89,9 @@ int main(int argc, char** argv) {
     corpus.emplace_back(std::istreambuf_iterator<char>(file),
                         std::istreambuf_iterator<char>());
   }
+  // Folders are listed in no fixed order, and the mutations are to be the same
+  // everywhere.
+  std::sort(corpus.begin(), corpus.end());
   if (corpus.empty()) {
     std::fprintf(stderr, "%s: no corpus\n", argv[1]);
     return 2;

@@ -126,6 +126,27 @@ TEST(PublishRequest, AMessageInSeveralPartsIsJoined) {
             parsed.message().SerializeAsString());
 }
 
+TEST(PublishRequest, APartThatEndsWithinAFieldIsMalformedThoughTheWholeIsNot) {
+  v1::Message message;
+  message.set_body("body");
+  const std::string encoded = message.SerializeAsString();
+  const std::string bytes = WireWriter()
+                                .Bytes(4, encoded.substr(0, 3))
+                                .Bytes(4, encoded.substr(3))
+                                .str();
+  v1::PublishRequest parsed;
+  ASSERT_FALSE(parsed.ParseFromString(bytes));
+  EXPECT_EQ(ReasonOf(DecodeOne(bytes)), "MALFORMED_REQUEST");
+}
+
+TEST(PublishRequest, AStringThatALaterOneReplacesMustBeUtf8Too) {
+  const std::string bytes =
+      WireWriter().Bytes(3, "\xc3").Bytes(3, "key").str();
+  v1::PublishRequest parsed;
+  ASSERT_FALSE(parsed.ParseFromString(bytes));
+  EXPECT_EQ(ReasonOf(DecodeOne(bytes)), "MALFORMED_REQUEST");
+}
+
 TEST(PublishRequest, ARequestInSeveralSlicesIsReadAsOne) {
   v1::PublishRequest request;
   request.set_routing_key("k");
