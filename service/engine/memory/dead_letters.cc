@@ -27,7 +27,9 @@ void PublishDeadLetters(const PublishPath& path,
       if (queue == nullptr || history.IsCycle(queue->name())) continue;
       shares.push_back(departures.ShareOf(routes.targets[i]));
     }
-    departures.KeepFor(routes.holders, letter);
+    if (!routes.holders.empty()) {
+      departures.KeepFor(routes.holders, letter);
+    }
     departures.Send(std::move(letter), 0, shares);
   }
   // What a full queue refuses is lost: there is no publisher to tell.

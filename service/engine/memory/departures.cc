@@ -10,23 +10,8 @@
 
 namespace kelpmq::service {
 
-void Departures::Send(MessageRef message, uint32_t index,
-                      absl::Span<const uint32_t> shares) {
-  if (message->marks().has_bcc && !shares.empty()) {
-    message = WithoutBcc(std::move(message));
-  }
-  for (size_t at = 0; at < shares.size(); ++at) {
-    Share& share = shares_[shares[at]];
-    // The last takes the reference itself.
-    share.messages.push_back(at + 1 < shares.size() ? message
-                                                    : std::move(message));
-    share.indexes.push_back(index);
-  }
-}
-
 void Departures::KeepFor(absl::Span<const std::string> holders,
                          const MessageRef& message) {
-  if (holders.empty()) return;
   const auto delay = DelayOf(DecodeHeaders(message->encoded()));
   const absl::Time due =
       path_.clock.Now() + absl::Milliseconds(delay.value_or(0));

@@ -12,6 +12,7 @@
 #include "absl/types/span.h"
 #include "service/base/clock.h"
 #include "service/base/message.h"
+#include "service/base/message_edit.h"
 #include "service/engine/memory/delayed_messages.h"
 #include "service/engine/memory/shares.h"
 #include "service/exchange/router.h"
@@ -47,7 +48,18 @@ class Departures {
   // Gives the message, number `index` of the batch, to these shares. Its BCC
   // header does not go along (CC-02).
   void Send(MessageRef message, uint32_t index,
-            absl::Span<const uint32_t> shares);
+            absl::Span<const uint32_t> shares) {
+    if (message->marks().has_bcc && !shares.empty()) {
+      message = WithoutBcc(std::move(message));
+    }
+    for (size_t at = 0; at < shares.size(); ++at) {
+      Share& share = shares_[shares[at]];
+      // The last takes the reference itself.
+      share.messages.push_back(at + 1 < shares.size() ? message
+                                                      : std::move(message));
+      share.indexes.push_back(index);
+    }
+  }
   // Has it routed at `due`.
   void Keep(absl::Time due, LateMessage message) {
     kept_.push_back({due, std::move(message)});

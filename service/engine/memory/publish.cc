@@ -95,7 +95,9 @@ void PublishBatch(const PublishPath& path, std::vector<PublishItem> items,
       for (const TargetId target : routes.targets) {
         shares.push_back(departures.ShareOf(target));
       }
-      departures.KeepFor(routes.holders, item.message);
+      if (!routes.holders.empty()) {
+        departures.KeepFor(routes.holders, item.message);
+      }
       // Asking is worth it only if another item follows.
       if (i + 1 < items.size() && router.RoutesByKeyAlone(message)) {
         routed = &message;
@@ -138,7 +140,9 @@ void PublishLate(const PublishPath& path, std::vector<LateMessage> messages,
     for (const TargetId target : routes.targets) {
       shares.push_back(departures.ShareOf(target));
     }
-    departures.KeepFor(routes.holders, late.message);
+    if (!routes.holders.empty()) {
+      departures.KeepFor(routes.holders, late.message);
+    }
     departures.Send(std::move(late.message), 0, shares);
   }
   std::move(departures)
