@@ -11,6 +11,10 @@
 namespace kelpmq::service {
 namespace {
 
+// What a consumer mostly gets at once when there is enough: room for more is
+// made when it is needed.
+constexpr size_t kLikelyDeliveries = 64;
+
 uint32_t SaturatingAdd(uint32_t a, uint32_t b) {
   return a + std::min(b, std::numeric_limits<uint32_t>::max() - a);
 }
@@ -74,6 +78,7 @@ void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
     }
   }
   QueueEffects::Deliver deliver{consumer->consumer_key, {}};
+  deliver.deliveries.reserve(std::min(ready_.size() + 1, kLikelyDeliveries));
   deliver.deliveries.push_back(std::move(delivery));
   AddEvent(consumer->holder, std::move(deliver), effects);
 }
