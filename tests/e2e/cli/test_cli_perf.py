@@ -2,6 +2,7 @@
 import json
 
 import pytest
+import wire
 
 REQUIRED = {"published_per_second", "confirmed_per_second", "acked_per_second", "messages", "server_cpu_seconds",
             "client_cpu_seconds", "foreign_cpu_cores", "latency_us", "lost", "duplicated", "reordered",
@@ -62,6 +63,8 @@ def test_messages_without_consumers_stay_until_the_end(kelpmq, broker):
 
 def test_messages_that_someone_else_takes_are_missed(kelpmq, queue):
     with kelpmq.start("consume", queue) as thief:
+        wire.until(lambda: any(one["queue"] == queue for one in kelpmq("list", "consumers", "--json").json),
+                   "the thief consumes")
         waited = kelpmq("perf", "--json", "--use-queue", queue, "--messages", "1000", "--timeout", "2", code=1)
         thief.terminate()
         thief.communicate()
