@@ -67,7 +67,10 @@ def _beyond_the_api(ops: list) -> tuple[str, ...]:
 
 
 def parse(line: str) -> Case:
-    case = json.loads(line)
+    return parse_case(json.loads(line))
+
+
+def parse_case(case: dict) -> Case:
     return Case(
         id=case["id"], feature=case["feature"],
         rules=(tuple(case["rules"]) or _implied_rules(case["feature"], case["ops"]))
