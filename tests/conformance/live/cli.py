@@ -5,6 +5,7 @@ import json
 import logging
 import pathlib
 import queue
+import signal
 import sys
 import tempfile
 
@@ -124,6 +125,7 @@ def main(argv=None) -> int:
     options = _arguments(argv)
     # It warns of each delivery that crosses the closing of its channel.
     logging.getLogger("amqp").setLevel(logging.ERROR)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # The node is to be stopped then, too.
     with tempfile.TemporaryDirectory(prefix="kelpmq-nightly-") as folder:
         try:
             node = rabbitmq_node.Node(folder)

@@ -13,6 +13,9 @@ Left out, and why:
   settling what several consumers (or a consumer and gets) hold with one op
                                RabbitMQ settles it consumer by consumer, in the order of their tags, and
                                delivers in between; KelpMQ settles it at once and in its order
+  consumers of several queues on one channel
+                               a message for both queues comes from two processes in RabbitMQ: which one
+                               is first, and so gets the lower tag, is left to chance
   quorum queues                3.10 counts and orders returned messages in another way (QUORUM-02, -04)
   x-last-death-* headers       4.x only: the note of every case leaves them out
 """
@@ -39,6 +42,7 @@ class Generator(RandomTopology, RandomMessages, RandomSettling):
         self._queues: set[str] = set()          # What there is, unless an error came between.
         self._exchanges: set[str] = set()
         self._global: set[str] = set()          # Channels with a limit of their own.
+        self._consumed: dict[str, str] = {}     # Channels to the queue that they consume.
         self._sources: dict[str, set] = {"a": set(), "b": set()}  # Of what a channel holds.
         self._ops: list[dict] = []
 
@@ -91,6 +95,7 @@ class Generator(RandomTopology, RandomMessages, RandomSettling):
             self._ops.append({"op": "channel.open", "ch": channel})
             self._global.discard(channel)
             self._sources[channel].clear()
+            self._consumed.pop(channel, None)
             self._forget(channel)
 
     def _forget(self, channel: str) -> None:

@@ -45,9 +45,10 @@ class RandomMessages:
             return
         channel, consumer = self._one(*CHANNELS), f"c{len(self._consumers)}"
         auto_ack = self._chance(20)
+        queue = self._consumed.setdefault(channel, self._queue())
         if channel not in self._global and self._chance(70):
             self._add("basic.qos", channel, prefetch_count=self._random.randint(1, 3))
-        self._add("basic.consume", channel, consumer=consumer, queue=self._queue(), consumer_tag=consumer,
+        self._add("basic.consume", channel, consumer=consumer, queue=queue, consumer_tag=consumer,
                   auto_ack=auto_ack, exclusive=self._chance(6),
                   **({"arguments": {"x-priority": self._one(1, 5)}} if self._chance(25) else {}))
         self._consumers[consumer] = channel
