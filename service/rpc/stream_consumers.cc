@@ -145,8 +145,8 @@ absl::StatusOr<ConsumerKey> DeliveryStream::Enter(const v1::ConsumerSpec& spec,
   }
   const uint32_t limit = context_->limits.max_consumers_per_stream;
   if (consumers_.size() >= limit) {
-    return MakeErrorWithAmqpCode(
-        Reason::kLimitExceeded, 530,
+    return MakeError(
+        Reason::kLimitExceeded,
         absl::StrCat("reached maximum (", limit, ") of consumers per channel"),
         {{"limit", absl::StrCat(limit)}});
   }

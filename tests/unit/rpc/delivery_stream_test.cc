@@ -372,8 +372,9 @@ TEST_F(DeliveryStreamTest, LIMIT_03_ConsumersPerStreamAreLimited) {
   client->Send(StartOf("q", 2));
   const v1::OperationError error = client->Receive()[0].cancelled().error();
   EXPECT_EQ(error.reason(), "LIMIT_EXCEEDED");
+  EXPECT_EQ(error.amqp_code(), 506u);
   EXPECT_EQ(error.message(),
-            "NOT_ALLOWED - reached maximum (1) of consumers per channel");
+            "RESOURCE_ERROR - reached maximum (1) of consumers per channel");
 }
 
 TEST_F(DeliveryStreamTest, ATemporaryBindingWithAnOverlongKeyIsRefused) {
