@@ -27,15 +27,7 @@ absl::Status DeleteExchange(const DeleteFlags& flags, Connection* connection,
       connection->topology(), &v1::TopologyService::Stub::DeleteExchange,
       request, &response);
   if (!status.ok()) return status;
-  if (output->json()) {
-    nlohmann::ordered_json json;
-    json["deleted"] = response.deleted();
-    output->PrintJson(json);
-  } else {
-    output->PrintLine(
-        absl::StrCat("exchange '", OneLine(flags.name), "' ",
-                     response.deleted() ? "deleted" : "was not there"));
-  }
+  output->PrintDeleted("exchange", flags.name, response.deleted());
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "service/cli/text.h"
 
 namespace kelpmq::service::cli {
 namespace {
@@ -52,6 +53,20 @@ void Output::PrintJsonLine(const nlohmann::ordered_json& value) {
 
 void Output::PrintJson(const nlohmann::ordered_json& value) {
   PrintLine(ToText(value, 2));
+}
+
+void Output::PrintPut(absl::string_view kind, absl::string_view name,
+                      bool created) {
+  if (json()) return PrintJson({{"created", created}});
+  PrintLine(absl::StrCat(kind, " '", OneLine(name), "' ",
+                         created ? "made" : "updated"));
+}
+
+void Output::PrintDeleted(absl::string_view kind, absl::string_view name,
+                          bool deleted) {
+  if (json()) return PrintJson({{"deleted", deleted}});
+  PrintLine(absl::StrCat(kind, " '", OneLine(name), "' ",
+                         deleted ? "deleted" : "was not there"));
 }
 
 absl::Status Output::Flush() {

@@ -34,6 +34,13 @@ class Output {
   void PrintJsonLine(const nlohmann::ordered_json& value);
   // Indented, for a single answer.
   void PrintJson(const nlohmann::ordered_json& value);
+
+  // What became of a thing: as JSON {"created": ...} or {"deleted": ...}, or in
+  // words, with the name on one line.
+  //   kind: "policy", "vhost", "exchange"
+  void PrintPut(absl::string_view kind, absl::string_view name, bool created);
+  void PrintDeleted(absl::string_view kind, absl::string_view name,
+                    bool deleted);
   // Hands all printed so far to the system. A failure (disk full, reader gone)
   // must stop the command before it acknowledges what it could not print.
   absl::Status Flush();

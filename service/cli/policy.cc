@@ -3,10 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "service/cli/command.h"
 #include "service/cli/commands.h"
-#include "service/cli/text.h"
 #include "service/cli/value_json.h"
 
 namespace kelpmq::service::cli {
@@ -38,14 +36,7 @@ absl::Status PutPolicy(const PolicyFlags& flags, Connection* connection,
       connection->Call(connection->admin(), &v1::AdminService::Stub::PutPolicy,
                        request, &response);
   if (!status.ok()) return status;
-  if (output->json()) {
-    nlohmann::ordered_json json;
-    json["created"] = response.created();
-    output->PrintJson(json);
-  } else {
-    output->PrintLine(absl::StrCat("policy '", OneLine(flags.name), "' ",
-                                   response.created() ? "made" : "updated"));
-  }
+  output->PrintPut("policy", flags.name, response.created());
   return absl::OkStatus();
 }
 
@@ -59,15 +50,7 @@ absl::Status DeletePolicy(const PolicyFlags& flags, Connection* connection,
       connection->admin(), &v1::AdminService::Stub::DeletePolicy, request,
       &response);
   if (!status.ok()) return status;
-  if (output->json()) {
-    nlohmann::ordered_json json;
-    json["deleted"] = response.deleted();
-    output->PrintJson(json);
-  } else {
-    output->PrintLine(
-        absl::StrCat("policy '", OneLine(flags.name), "' ",
-                     response.deleted() ? "deleted" : "was not there"));
-  }
+  output->PrintDeleted("policy", flags.name, response.deleted());
   return absl::OkStatus();
 }
 

@@ -3,10 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "service/cli/command.h"
 #include "service/cli/commands.h"
-#include "service/cli/text.h"
 
 namespace kelpmq::service::cli {
 namespace {
@@ -36,14 +34,7 @@ absl::Status PutVhost(const VhostFlags& flags, Connection* connection,
       connection->Call(connection->admin(), &v1::AdminService::Stub::PutVhost,
                        request, &response);
   if (!status.ok()) return status;
-  if (output->json()) {
-    nlohmann::ordered_json json;
-    json["created"] = response.created();
-    output->PrintJson(json);
-  } else {
-    output->PrintLine(absl::StrCat("vhost '", OneLine(flags.name), "' ",
-                                   response.created() ? "made" : "updated"));
-  }
+  output->PrintPut("vhost", flags.name, response.created());
   return absl::OkStatus();
 }
 
@@ -56,15 +47,7 @@ absl::Status DeleteVhost(const VhostFlags& flags, Connection* connection,
       connection->admin(), &v1::AdminService::Stub::DeleteVhost, request,
       &response);
   if (!status.ok()) return status;
-  if (output->json()) {
-    nlohmann::ordered_json json;
-    json["deleted"] = response.deleted();
-    output->PrintJson(json);
-  } else {
-    output->PrintLine(
-        absl::StrCat("vhost '", OneLine(flags.name), "' ",
-                     response.deleted() ? "deleted" : "was not there"));
-  }
+  output->PrintDeleted("vhost", flags.name, response.deleted());
   return absl::OkStatus();
 }
 
