@@ -347,8 +347,8 @@ class Engine {
 
   // Acks, requeues (original place, NACK-01) or discards.
   virtual void Settle(SettleParams params, Done<SettleResult> done) = 0;
-  // The sink is gone: removes its consumers and requeues all it holds, in
-  // place. The number requeued.
+  // The sink is gone: removes its consumers from all these queues, and only
+  // then requeues all it holds, in place. The number requeued.
   virtual void Release(ReleaseParams params, Done<uint64_t> done) = 0;
 
   virtual void DeclareExchange(DeclareExchangeParams params,

@@ -178,6 +178,16 @@ void Queue::Settle(SettleAction action, std::vector<uint64_t> delivery_ids,
   });
 }
 
+void Queue::RemoveReceivers(SinkRef sink, Closure done) {
+  Post([this, sink = std::move(sink), done = std::move(done)]() mutable {
+    QueueEffects effects;
+    core_.RemoveReceivers(sink.get(), Now(), &effects);
+    PublishCounts();
+    CarryOut(std::move(effects));
+    std::move(done)();
+  });
+}
+
 void Queue::Release(SinkRef sink, absl::AnyInvocable<void(uint64_t)> done) {
   Post([this, sink = std::move(sink), done = std::move(done)]() mutable {
     QueueEffects effects;

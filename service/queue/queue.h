@@ -78,7 +78,9 @@ class Queue : public QueueHandle,
   // `done` gets the ids that were not out.
   void Settle(SettleAction action, std::vector<uint64_t> delivery_ids,
               absl::AnyInvocable<void(std::vector<uint64_t>)> done);
-  // Removes the sink's consumers, requeues all it holds; `done` gets how many.
+  // Removes the sink's consumers and waiting gets. Release is to follow.
+  void RemoveReceivers(SinkRef sink, Closure done);
+  // The same, and requeues all it holds; `done` gets how many.
   void Release(SinkRef sink, absl::AnyInvocable<void(uint64_t)> done);
   void Purge(absl::AnyInvocable<void(uint64_t)> done);  // messages dropped
   // QUEUE_IN_USE, QUEUE_NOT_EMPTY (QDEL-03). The result counts ready messages;

@@ -140,26 +140,28 @@ std::vector<uint64_t> QueueCore::Settle(SettleAction action,
 
 uint64_t QueueCore::Release(const DeliverySink* sink, absl::Time now,
                             QueueEffects* effects) {
-  for (auto it = waiting_gets_.begin(); it != waiting_gets_.end();) {
-    WaitingGet* get = (it++)->second.get();
-    if (get->holder.get() == sink) RemoveWaitingGet(get, GetResult(), effects);
-  }
+  RemoveReceivers(sink, now, effects);
+  const size_t held = TakeHeldBy(sink, [&](UnackedDelivery delivery) {
+    ReturnToPlace(std::move(delivery), effects);
+  });
+  if (closed()) return 0;
+  DropOverLimit(effects);
+  Dispatch(now, effects);
+  return held;
+}
+
+size_t QueueCore::TakeHeldBy(
+    const DeliverySink* sink,
+    absl::FunctionRef<void(UnackedDelivery delivery)> visit) {
   const std::optional<HolderIndex> index = holders_.Find(sink);
   if (!index.has_value()) return 0;
   const Holder& holder = holders_[*index];
-  const auto consumers = holder.consumers;
   const size_t held = holder.delivery_count;
   unacked_.TakeHeldBy(*index, holder.first_delivery_id, held,
                       [&](uint64_t, UnackedDelivery delivery) {
                         Uncount(delivery);
-                        ReturnToPlace(std::move(delivery), effects);
+                        visit(std::move(delivery));
                       });
-  for (ConsumerId id : consumers) {
-    RemoveConsumer(FindConsumer(id), now, effects);
-  }
-  if (closed()) return 0;
-  DropOverLimit(effects);
-  Dispatch(now, effects);
   return held;
 }
 

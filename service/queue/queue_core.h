@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -86,7 +87,10 @@ class QueueCore {
                                absl::Span<const uint64_t> delivery_ids,
                                absl::Time now, QueueEffects* effects);
   // The sink is gone and hears nothing more: its consumers and waiting gets
-  // end, what it holds goes back to its place. How many that were.
+  // end. Release is to follow: until then nobody else gets a turn for it.
+  void RemoveReceivers(const DeliverySink* sink, absl::Time now,
+                       QueueEffects* effects);
+  // The same, and what it holds goes back to its place. How many that were.
   uint64_t Release(const DeliverySink* sink, absl::Time now,
                    QueueEffects* effects);
 
@@ -145,6 +149,9 @@ class QueueCore {
   // Ends what counts a delivery as out, other than `unacked_` itself.
   void Uncount(const UnackedDelivery& delivery);
   void ReturnToPlace(UnackedDelivery delivery, QueueEffects* effects);
+  // Takes what the sink holds out of `unacked_`; how many that were.
+  size_t TakeHeldBy(const DeliverySink* sink,
+                    absl::FunctionRef<void(UnackedDelivery delivery)> visit);
   // From when on the queue counts as unused for its expiry.
   absl::Time LeaseStart() const { return std::max(last_use_, lease_start_); }
   void Close(CancelReason reason, QueueEffects* effects);

@@ -312,6 +312,25 @@ void QueueCore::RemoveConsumer(Consumer* consumer, absl::Time now,
   if (spec_.auto_delete) Close(CancelReason::kQueueDeleted, effects);
 }
 
+void QueueCore::RemoveReceivers(const DeliverySink* sink, absl::Time now,
+                                QueueEffects* effects) {
+  for (auto it = waiting_gets_.begin(); it != waiting_gets_.end();) {
+    WaitingGet* get = (it++)->second.get();
+    if (get->holder.get() == sink) RemoveWaitingGet(get, GetResult(), effects);
+  }
+  const std::optional<HolderIndex> index = holders_.Find(sink);
+  if (!index.has_value()) return;
+  const auto consumers = holders_[*index].consumers;
+  if (spec_.auto_delete && consumers.size() == consumers_.size() &&
+      !consumers.empty()) {
+    // The queue goes with them, and the sink is to hear nothing of it.
+    TakeHeldBy(sink, [](UnackedDelivery) {});
+  }
+  for (ConsumerId id : consumers) {
+    RemoveConsumer(FindConsumer(id), now, effects);
+  }
+}
+
 Consumer* QueueCore::FindConsumer(ConsumerId id) {
   auto it = consumers_.find(id);
   return it == consumers_.end() ? nullptr : it->second.get();

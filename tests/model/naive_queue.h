@@ -231,11 +231,19 @@ class NaiveQueue {
         held.insert(message.delivery_id);
       }
     }
-    for (uint64_t id : held) TakeBack(*FindOut(id));
     const size_t before = takers_.size();
     RemoveTakers([sink](const Taker& t) { return t.options.sink == sink; });
+    if (options_.auto_delete && takers_.size() < before && consumers() == 0) {
+      // The queue goes before anything comes back, and says nothing of it.
+      messages_.erase(std::remove_if(messages_.begin(), messages_.end(),
+                                     [&](const Message& m) {
+                                       return held.count(m.delivery_id) != 0;
+                                     }),
+                      messages_.end());
+    }
     if (takers_.size() < before) AfterLeaving(now);
     if (closed) return 0;
+    for (uint64_t id : held) TakeBack(*FindOut(id));
     DropOverLimit();
     Dispatch(now);
     return held.size();

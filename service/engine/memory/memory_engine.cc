@@ -3,6 +3,7 @@
 #include <numeric>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
@@ -160,6 +161,27 @@ void MemoryEngine::Settle(SettleParams params, Done<SettleResult> done) {
 }
 
 void MemoryEngine::Release(ReleaseParams params, Done<uint64_t> done) {
+  if (params.queues.size() < 2) {
+    Requeue(params, std::move(done));
+    return;
+  }
+  // In two steps: what dies while the first queue takes messages back may go to
+  // the second, and must not find the sink's consumer there.
+  const SinkRef sink = params.sink;
+  const std::vector<QueueRef> queues = params.queues;
+  auto gather = Gather<std::monostate>::Create(
+      queues.size(), [params = std::move(params), done = std::move(done)](
+                         std::vector<std::monostate>) mutable {
+        Requeue(params, std::move(done));
+      });
+  for (size_t i = 0; i < queues.size(); ++i) {
+    AsQueue(queues[i]).RemoveReceivers(sink, [gather, i] {
+      gather->Put(i, std::monostate());
+    });
+  }
+}
+
+void MemoryEngine::Requeue(const ReleaseParams& params, Done<uint64_t> done) {
   auto gather = Gather<uint64_t>::Create(
       params.queues.size(),
       [done = std::move(done)](std::vector<uint64_t> counts) mutable {

@@ -83,6 +83,8 @@ class MemoryEngine : public Engine {
     std::shared_ptr<Vhost> vhost;
   };
 
+  // The second half of Release.
+  static void Requeue(const ReleaseParams& params, Done<uint64_t> done);
   std::shared_ptr<Vhost> MakeVhost(const std::string& name);
   // Null if there is none.
   std::shared_ptr<Vhost> Find(absl::string_view name) const;

@@ -212,6 +212,29 @@ TEST_F(Settling, CONS_08_ReleaseCoversAllQueuesOfTheSink) {
   }
 }
 
+TEST_F(Settling, CONS_08_NothingThatReturnsGoesToTheSinkThatLeaves) {
+  for (const auto& [holding, consuming] :
+       {std::pair("a", "b"), std::pair("c", "d")}) {
+    QueueSpec spec;
+    spec.name = holding;
+    spec.arguments["x-max-length"] = int64_t{1};
+    spec.arguments["x-dead-letter-exchange"] = std::string();
+    spec.arguments["x-dead-letter-routing-key"] = std::string(consuming);
+    ASSERT_TRUE(Declare(spec).ok());
+    ASSERT_TRUE(Declare(consuming).ok());
+    auto sink = NewSink();
+    ASSERT_TRUE(Publish("", holding, {"1"}).ok());
+    std::vector<QueueRef> queues = {Get(holding, sink)->queue};
+    ASSERT_TRUE(Publish("", holding, {"2"}).ok());
+    queues.push_back(Consume(consuming, sink)->queue);
+    // Whichever comes first: 1 returns to a full queue and dies of it.
+    if (std::string(holding) == "c") std::swap(queues[0], queues[1]);
+    EXPECT_EQ(*Release(sink, queues), 1u);
+    EXPECT_THAT(sink->bodies(), IsEmpty());
+    EXPECT_THAT(Drain(consuming), ElementsAre("1"));
+  }
+}
+
 TEST_F(Settling, NACK_06_OrderIsRestoredOverSeveralHoldersReturns) {
   ASSERT_TRUE(Declare("q").ok());
   ASSERT_TRUE(Publish("", "q", {"a", "b", "c", "d"}).ok());
