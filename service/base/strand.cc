@@ -12,7 +12,18 @@ namespace {
 // that this closure woke and that come next.
 struct Running {
   const Strand* current = nullptr;
+  int together = 0;  // how many Together there are
   std::deque<Closure> next;
+
+  // Nothing is to run before what runs, or lines up, already.
+  bool busy() const { return current != nullptr || together > 0; }
+  void RunNext() {
+    while (!next.empty()) {
+      Closure drain = std::move(next.front());
+      next.pop_front();
+      std::move(drain)();
+    }
+  }
 };
 
 Running& ThisThread() {
@@ -33,17 +44,22 @@ void Strand::Post(std::shared_ptr<const void> keep_alive, Closure closure) {
     held_ = true;
   }
   Running& running = ThisThread();
-  if (running.current != nullptr) {
+  if (running.busy()) {
     running.next.push_back(
         [this, keep_alive = std::move(keep_alive)] { Drain(keep_alive); });
     return;
   }
   Drain(keep_alive);
-  while (!running.next.empty()) {
-    Closure drain = std::move(running.next.front());
-    running.next.pop_front();
-    std::move(drain)();
-  }
+  running.RunNext();
+}
+
+Strand::Together::Together() { ++ThisThread().together; }
+
+Strand::Together::~Together() {
+  Running& running = ThisThread();
+  --running.together;
+  // Else whoever made it run does so.
+  if (!running.busy()) running.RunNext();
 }
 
 void Strand::Drain(const std::shared_ptr<const void>& keep_alive) {
@@ -69,13 +85,8 @@ void Strand::Drain(const std::shared_ptr<const void>& keep_alive) {
 
 void Strand::HandOver(std::shared_ptr<const void> keep_alive) {
   executor_->Post([this, keep_alive = std::move(keep_alive)] {
-    Running& running = ThisThread();
     Drain(keep_alive);
-    while (!running.next.empty()) {
-      Closure drain = std::move(running.next.front());
-      running.next.pop_front();
-      std::move(drain)();
-    }
+    ThisThread().RunNext();
   });
 }
 

@@ -23,6 +23,12 @@ namespace kelpmq::service {
 // what owns the strand with each closure.
 class Strand {
  public:
+  // As long as one lives, what this thread posts to idle strands only lines up;
+  // it runs, in order, at the end. So several strands get what is meant for
+  // them before anything that the first of them causes. To be destroyed on the
+  // thread that made it, in reverse order of making.
+  class Together;
+
   static constexpr int kMaxItemsPerHolder = 4096;
 
   explicit Strand(Executor* executor) : executor_(executor) {}
@@ -45,6 +51,14 @@ class Strand {
   Mutex mu_;
   std::deque<Closure> posted_ ABSL_GUARDED_BY(mu_);
   bool held_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+class Strand::Together {
+ public:
+  Together();
+  ~Together();
+  Together(const Together&) = delete;
+  Together& operator=(const Together&) = delete;
 };
 
 }  // namespace kelpmq::service

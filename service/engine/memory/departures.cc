@@ -1,10 +1,12 @@
 #include "service/engine/memory/departures.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "service/base/message_edit.h"
 #include "service/base/message_wire.h"
+#include "service/base/strand.h"
 #include "service/engine/memory/gather.h"
 #include "service/queue/queue.h"
 
@@ -26,6 +28,9 @@ void Departures::Leave(absl::AnyInvocable<void(std::vector<Refusal>)> done) && {
   ResolvedTargets queues = path_.router.Resolve(targets);
   auto gather = Gather<Refusal>::Create(parts.size() + (kept_.empty() ? 0 : 1),
                                         std::move(done));
+  // A copy goes before the dead letters that another copy causes.
+  std::optional<Strand::Together> together;
+  if (parts.size() > 1) together.emplace();
   for (size_t slot = 0; slot < parts.size(); ++slot) {
     Share& share = parts[slot];
     // The vhost gives its router nothing but queues.

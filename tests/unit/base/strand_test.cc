@@ -65,6 +65,40 @@ TEST_F(StrandTest, OtherStrandsDoNotNestEither) {
   EXPECT_THAT(log, ElementsAre("a", "b", "a again"));
 }
 
+TEST_F(StrandTest, WhatIsPostedTogetherRunsBeforeWhatItCauses) {
+  auto a = Make();
+  auto b = Make();
+  std::vector<std::string> log;
+  {
+    const Strand::Together together;
+    Post(a, [&] {
+      log.push_back("a");
+      Post(b, [&] { log.push_back("caused by a"); });
+    });
+    EXPECT_TRUE(log.empty());
+    {
+      const Strand::Together inner;
+      Post(b, [&] { log.push_back("b"); });
+    }
+    EXPECT_TRUE(log.empty());
+  }
+  EXPECT_THAT(log, ElementsAre("a", "b", "caused by a"));
+}
+
+TEST_F(StrandTest, WhatAClosurePostsTogetherRunsAfterItHasReturned) {
+  auto a = Make();
+  auto b = Make();
+  std::vector<std::string> log;
+  Post(a, [&] {
+    {
+      const Strand::Together together;
+      Post(b, [&] { log.push_back("b"); });
+    }
+    log.push_back("a");
+  });
+  EXPECT_THAT(log, ElementsAre("a", "b"));
+}
+
 TEST_F(StrandTest, ALongChainOfStrandsIsNoDeepStack) {
   constexpr int kLength = 100'000;
   std::vector<std::shared_ptr<Owner>> owners;

@@ -67,6 +67,26 @@ TEST_F(DeadLetters, DLX_01_ARejectedMessageGoesToTheExchangeWithItsKey) {
   EXPECT_EQ(got.deliveries[0].delivery_count, 0u);  // DLX-16
 }
 
+TEST_F(DeadLetters, LEN_07_ARefusedCopysLetterComesAfterTheOtherCopies) {
+  ASSERT_TRUE(DeclareExchange("f", "fanout").ok());
+  ASSERT_TRUE(Declare("others").ok());
+  // Whichever of the two gets its copy first.
+  for (const char* name : {"a", "z"}) {
+    DeclareDying(name, "", "others",
+                 {{"x-max-length", int64_t{0}},
+                  {"x-overflow", std::string("reject-publish-dlx")}});
+    ASSERT_TRUE(Bind("f", name, "").ok());
+    ASSERT_TRUE(Bind("f", "others", "").ok());
+  }
+  ASSERT_TRUE(Publish("f", "", {"1"}).ok());
+  auto got = Get("others", NewSink(), 9);
+  ASSERT_TRUE(got.ok()) << got.status();
+  ASSERT_THAT(got->deliveries, SizeIs(3));
+  EXPECT_EQ(got->deliveries[0].message->exchange(), "f");
+  EXPECT_EQ(got->deliveries[1].message->exchange(), "");
+  EXPECT_EQ(got->deliveries[2].message->exchange(), "");
+}
+
 TEST_F(DeadLetters, DLX_01_TheReplyComesWhenTheLetterIsThere) {
   ASSERT_TRUE(Declare("d").ok());
   DeclareDying("q1", "", "d");
