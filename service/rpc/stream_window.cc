@@ -4,14 +4,18 @@
 
 namespace kelpmq::service {
 
+bool StreamWindow::PrefetchUsedUp() const {
+  return (limits_.prefetch_count != 0 &&
+          prefetched_messages_ >= limits_.prefetch_count) ||
+         (limits_.prefetch_bytes != 0 &&
+          prefetched_bytes_ >= limits_.prefetch_bytes);
+}
+
 bool StreamWindow::UnsettledRoom(size_t bytes) const {
   if (limits_.max_unsettled != 0 && unsettled_ >= limits_.max_unsettled) {
     return false;
   }
-  if (limits_.prefetch_count != 0 &&
-      prefetched_messages_ >= limits_.prefetch_count) {
-    return false;
-  }
+  if (PrefetchUsedUp()) return false;
   return limits_.prefetch_bytes == 0 || prefetched_messages_ == 0 ||
          prefetched_bytes_ + bytes <= limits_.prefetch_bytes;
 }
@@ -25,7 +29,7 @@ bool StreamWindow::OutboxRoom(size_t bytes) const {
 bool StreamWindow::TryReserve(ConsumerKey key, size_t bytes) {
   MutexLock lock(&mu_);
   if (closed_ || paused_ || !OutboxRoom(bytes) ||
-      (!IsAutoAck(key) && !UnsettledRoom(bytes))) {
+      (IsAutoAck(key) ? PrefetchUsedUp() : !UnsettledRoom(bytes))) {
     refused_.insert(key);
     return false;
   }
@@ -43,9 +47,10 @@ std::vector<ConsumerKey> StreamWindow::TakeRefused() {
   // Room for the smallest message is enough to ask again.
   if (refused_.empty() || closed_ || paused_ || !OutboxRoom(1)) return {};
   std::vector<ConsumerKey> woken;
+  const bool used_up = PrefetchUsedUp();
   const bool unsettled_room = UnsettledRoom(1);
   for (ConsumerKey key : refused_) {
-    if (unsettled_room || IsAutoAck(key)) woken.push_back(key);
+    if (IsAutoAck(key) ? !used_up : unsettled_room) woken.push_back(key);
   }
   for (ConsumerKey key : woken) refused_.erase(key);
   return woken;

@@ -24,8 +24,9 @@ inline bool IsAutoAck(ConsumerKey key) { return (key & 1) != 0; }
 
 // How much one stream may have under way over all its consumers: unsettled
 // deliveries (AMQP's prefetch with global=true, and the server's own cap) and
-// what waits in the outbox to be written. Consumers that it refused are
-// remembered until there is room again.
+// what waits in the outbox to be written. What goes to auto_ack consumers does
+// not count as unsettled, but waits as well while the prefetch is used up.
+// Consumers that it refused are remembered until there is room again.
 // Thread-safety: thread-safe; its lock is a leaf.
 class StreamWindow {
  public:
@@ -63,6 +64,8 @@ class StreamWindow {
   uint64_t unsettled() const;
 
  private:
+  // Nothing more may go out, even if it counts for nothing (QOS-04).
+  bool PrefetchUsedUp() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool UnsettledRoom(size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool OutboxRoom(size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::vector<ConsumerKey> TakeRefused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

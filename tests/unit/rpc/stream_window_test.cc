@@ -65,13 +65,39 @@ TEST(StreamWindow, QOS_04_ASettleWakesThoseThatWereRefused) {
 }
 
 TEST(StreamWindow, QOS_03_AutoAckConsumersAreNotLimited) {
+  StreamWindow window(Prefetch(2));
+  EXPECT_TRUE(window.TryReserve(kFirst, 10));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(window.TryReserve(kAutoAck, 10));
+  EXPECT_EQ(window.unsettled(), 1u);
+  EXPECT_THAT(window.Settled(Outs(kAutoAck, 10, 3)), IsEmpty());
+  EXPECT_EQ(window.unsettled(), 1u);
+}
+
+TEST(StreamWindow, QOS_04_AUsedUpPrefetchHoldsBackAutoAckConsumersToo) {
   StreamWindow window(Prefetch(1));
   EXPECT_TRUE(window.TryReserve(kFirst, 10));
+  EXPECT_FALSE(window.TryReserve(kAutoAck, 10));
+  EXPECT_THAT(window.Settled(Outs(kFirst, 10)), ElementsAre(kAutoAck));
   EXPECT_TRUE(window.TryReserve(kAutoAck, 10));
+}
+
+TEST(StreamWindow, AUsedUpByteWindowHoldsBackAutoAckConsumersToo) {
+  StreamWindow::Limits limits = Wide();
+  limits.prefetch_bytes = 100;
+  StreamWindow window(limits);
+  EXPECT_TRUE(window.TryReserve(kFirst, 90));
+  EXPECT_TRUE(window.TryReserve(kAutoAck, 1000));
+  EXPECT_TRUE(window.TryReserve(kFirst, 10));
+  EXPECT_FALSE(window.TryReserve(kAutoAck, 1));
+  EXPECT_THAT(window.SetPrefetchBytes(200), ElementsAre(kAutoAck));
+}
+
+TEST(StreamWindow, TheServersCapDoesNotHoldBackAutoAckConsumers) {
+  StreamWindow::Limits limits = Prefetch(0);
+  limits.max_unsettled = 1;
+  StreamWindow window(limits);
+  EXPECT_TRUE(window.TryReserve(kFirst, 10));
   EXPECT_TRUE(window.TryReserve(kAutoAck, 10));
-  EXPECT_EQ(window.unsettled(), 1u);
-  EXPECT_THAT(window.Settled(Outs(kAutoAck, 10, 2)), IsEmpty());
-  EXPECT_EQ(window.unsettled(), 1u);
 }
 
 TEST(StreamWindow, QOS_05_RaisingWakesAndLoweringHoldsUntilBelow) {
@@ -134,7 +160,8 @@ TEST(StreamWindow, WhatWaitsToBeWrittenIsLimitedForAutoAckToo) {
 }
 
 TEST(StreamWindow, WritingWakesOnlyThoseWhoHaveRoomOtherwise) {
-  StreamWindow::Limits limits = Prefetch(1);
+  StreamWindow::Limits limits = Wide();
+  limits.max_unsettled = 1;
   limits.max_outbox_messages = 1;
   StreamWindow window(limits);
   EXPECT_TRUE(window.TryReserve(kFirst, 10));
