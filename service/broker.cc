@@ -45,12 +45,13 @@ std::vector<std::string> FeaturesOf(const BrokerOptions& options) {
   return features;
 }
 
-MessagingContext MakeContext(const BrokerOptions& options, Engine* engine,
-                             Sessions* sessions, Leases* leases,
+MessagingContext MakeContext(const BrokerOptions& options, const Log* log,
+                             Engine* engine, Sessions* sessions, Leases* leases,
                              StreamRegistry* streams, const Clock* clock,
                              TimerQueue* timers, const Clock* engine_clock,
                              TimerQueue* engine_timers) {
   MessagingContext context;
+  context.log = log;
   context.engine = engine;
   context.sessions = sessions;
   context.leases = leases;
@@ -70,7 +71,8 @@ MessagingContext MakeContext(const BrokerOptions& options, Engine* engine,
 // Each part uses those above it, so they are destroyed from the bottom up.
 struct Broker::Parts {
   explicit Parts(const BrokerOptions& options)
-      : manual_time(options.manual_clock
+      : log(options.log != nullptr ? options.log : &silence),
+        manual_time(options.manual_clock
                         ? std::make_unique<ManualTime>(clock.Now(), &executor)
                         : nullptr),
         engine_clock(EngineClock(options)),
@@ -80,8 +82,9 @@ struct Broker::Parts {
             Sessions::Create({options.node_id, options.limits.max_sessions},
                              &engine, engine_clock, engine_timers)),
         leases(engine_clock),
-        context(MakeContext(options, &engine, sessions.get(), &leases, &streams,
-                            &clock, &timers, engine_clock, engine_timers)),
+        context(MakeContext(options, log, &engine, sessions.get(), &leases,
+                            &streams, &clock, &timers, engine_clock,
+                            engine_timers)),
         messaging(&context, {KELPMQ_VERSION, options.node_id, clock.Now(),
                              FeaturesOf(options)}),
         topology(&engine, sessions.get(), kDefaultVhost, options.strictness),
@@ -111,6 +114,8 @@ struct Broker::Parts {
     return manual_time != nullptr ? manual_time->timers() : &timers;
   }
 
+  const Log silence{};
+  const Log* const log;
   RealClock clock;
   ThreadPoolExecutor executor{kExecutorThreads};
   TimerQueue timers{&clock, &executor};

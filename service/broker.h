@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "service/base/clock.h"
+#include "service/base/log.h"
 #include "service/base/timer_queue.h"
 #include "service/rpc/limits.h"
 #include "service/rpc/server.h"
@@ -27,6 +28,8 @@ struct BrokerOptions {
   // TestingService.AdvanceClock moves it; what concerns connections runs on
   // real time all the same.
   bool manual_clock = false;
+  // Null: nothing is logged. Outlives the broker.
+  const Log* log = nullptr;
   // Null: as manual_clock says. Both or none; both outlive the broker, and who
   // gives them sees to it that due timers run.
   const Clock* engine_clock = nullptr;

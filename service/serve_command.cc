@@ -19,6 +19,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "service/base/clock.h"
+#include "service/base/descriptor_log_sink.h"
+#include "service/base/log.h"
 #include "service/broker.h"
 #include "service/cli/command.h"
 #include "service/cli/output.h"
@@ -60,6 +63,8 @@ constexpr char kFooter[] =
 
 struct ServeFlags {
   BrokerOptions broker;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
   bool insecure_listen = false;
   absl::Duration drain_timeout = absl::Seconds(10);
 };
@@ -123,6 +128,33 @@ void AddLimits(CLI::App* command, Limits* limits) {
       uint64_t{1} << 40, "Unconfirmed bytes before a publisher is held back");
 }
 
+void AddLogFlags(CLI::App* command, ServeFlags* flags) {
+  WithEnvironment(
+      command->add_option("--log-level", flags->log_level,
+                          "What is written on standard error, from this level "
+                          "up: debug, info, warning, error, none"),
+      "--log-level")
+      ->type_name("LEVEL")
+      ->default_str("info")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{
+                                              {"debug", LogLevel::kDebug},
+                                              {"info", LogLevel::kInfo},
+                                              {"warning", LogLevel::kWarning},
+                                              {"error", LogLevel::kError},
+                                              {"none", LogLevel::kNone}})
+                      .description(""));
+  WithEnvironment(
+      command->add_option("--log-format", flags->log_format,
+                          "How it is written: text, or json, an object a line"),
+      "--log-format")
+      ->type_name("FORMAT")
+      ->default_str("text")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, LogFormat>{
+                                              {"text", LogFormat::kText},
+                                              {"json", LogFormat::kJson}})
+                      .description(""));
+}
+
 void AddFlags(CLI::App* command, ServeFlags* flags) {
   ServerOptions& server = flags->broker.server;
   WithEnvironment(
@@ -171,6 +203,7 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
                         "For tests: time to live, delays, expiry and leases "
                         "stand still until AdvanceClock moves them"),
       "--manual-clock");
+  AddLogFlags(command, flags);
   AddLimits(command, &flags->broker.limits);
 }
 
@@ -255,30 +288,42 @@ class StopSignals {
   sigset_t signals_;
 };
 
-int Serve(const ServeFlags& flags, absl::Time process_start) {
+int Serve(ServeFlags flags, absl::Time process_start) {
   if (const int exposed = CheckExposure(flags); exposed != kExitOk) {
     return exposed;
   }
   SilenceLibraries();
   std::signal(SIGPIPE, SIG_IGN);  // whoever read our output may go
   const StopSignals stop;
+  const RealClock clock;
+  DescriptorLogSink standard_error(STDERR_FILENO);
+  const Log log(flags.log_level, flags.log_format, &clock, &standard_error);
+  flags.broker.log = &log;
   auto started = Broker::Start(flags.broker);
   if (!started.ok()) return ExplainStartFailure(started.status());
   const std::unique_ptr<Broker> broker = *std::move(started);
+  const std::string addresses = absl::StrJoin(broker->addresses(), ", ");
+  log.Info("broker started", {{"version", KELPMQ_VERSION},
+                              {"node_id", flags.broker.node_id},
+                              {"listen", addresses}});
   std::printf("kelpmq %s ready on %s in %lld ms\n", KELPMQ_VERSION,
-              absl::StrJoin(broker->addresses(), ", ").c_str(),
+              addresses.c_str(),
               static_cast<long long>(  // NOLINT(google-runtime-int)
                   absl::ToInt64Milliseconds(absl::Now() - process_start)));
   std::fflush(stdout);
   ReleaseProgramPages();
 
   stop.Wait();
+  log.Info("broker draining",
+           {{"timeout", absl::FormatDuration(flags.drain_timeout)}});
   const absl::Time deadline = absl::Now() + flags.drain_timeout;
   broker->BeginDrain(flags.drain_timeout);
   while (!broker->drained() && absl::Now() < deadline) {
     if (stop.WaitFor(kDrainPoll)) break;
   }
+  const bool drained = broker->drained();
   broker->Stop();
+  log.Info("broker stopped", {{"drained", drained}});
   return kExitOk;
 }
 

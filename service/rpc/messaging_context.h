@@ -4,6 +4,7 @@
 #include <string>
 
 #include "service/base/clock.h"
+#include "service/base/log.h"
 #include "service/base/timer_queue.h"
 #include "service/engine/engine.h"
 #include "service/rpc/leases.h"
@@ -20,6 +21,7 @@ struct MessagingContext {
   Sessions* sessions = nullptr;
   Leases* leases = nullptr;
   StreamRegistry* streams = nullptr;
+  const Log* log = nullptr;
   // Real time: heartbeats, waits.
   const Clock* clock = nullptr;
   TimerQueue* timers = nullptr;
