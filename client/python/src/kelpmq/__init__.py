@@ -1,0 +1,55 @@
+"""KelpMQ: a message broker with RabbitMQ's semantics over gRPC.
+
+    with kelpmq.Client("127.0.0.1:50672") as client:
+        client.declare_queue("jobs")
+        client.publish(b"hello", routing_key="jobs")
+        for delivery in client.consume("jobs"):
+            print(delivery.body)
+            delivery.ack()
+"""
+from kelpmq._address import Address, Tls, parse_address
+from kelpmq._binary import BinaryNotFound
+from kelpmq._values import (
+    Float32,
+    Int8,
+    Int16,
+    Int32,
+    RawString,
+    Timestamp,
+    UInt8,
+    UInt16,
+    UInt32,
+)
+from kelpmq._version import __version__
+from kelpmq.broker import BrokerStartError, PrivateBroker
+from kelpmq.errors import (
+    Aborted,
+    AlreadyExists,
+    Cancelled,
+    ClientClosed,
+    ConsumerCancelled,
+    DeadlineExceeded,
+    FailedPrecondition,
+    ForkedClient,
+    InternalError,
+    InvalidArgument,
+    KelpmqError,
+    NoRoute,
+    NotFound,
+    OutcomeUnknown,
+    PermissionDenied,
+    QueueFull,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+
+__all__ = [
+    "Aborted", "Address", "AlreadyExists", "BinaryNotFound", "BrokerStartError", "Cancelled",
+    "ClientClosed", "ConsumerCancelled", "DeadlineExceeded", "FailedPrecondition", "Float32",
+    "ForkedClient", "Int16", "Int32", "Int8", "InternalError", "InvalidArgument", "KelpmqError",
+    "NoRoute", "NotFound", "OutcomeUnknown", "PermissionDenied", "PrivateBroker", "QueueFull",
+    "RawString", "ResourceExhausted", "Timestamp", "Tls", "UInt16", "UInt32", "UInt8",
+    "Unauthenticated", "Unavailable", "Unimplemented", "__version__", "parse_address",
+]
