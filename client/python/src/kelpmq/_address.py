@@ -13,7 +13,7 @@ import urllib.parse
 from typing import Optional, Union
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
-import grpc  # noqa: E402
+import grpc
 
 DEFAULT_PORT = 50672
 DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
@@ -85,7 +85,8 @@ class Address:
         user = urllib.parse.quote(self.user, safe="") + "@" if self.user else ""
         vhost = urllib.parse.quote(self.vhost, safe="")
         if self.target.startswith("unix:"):
-            return f"{_UNIX}://{user}{self.target[len('unix:'):]}" + (f"?vhost={vhost}" if vhost else "")
+            path = self.target[len("unix:"):]
+            return f"{_UNIX}://{user}{path}" + (f"?vhost={vhost}" if vhost else "")
         scheme = _TLS if self.tls else _PLAIN
         return f"{scheme}://{user}{self.target}" + (f"/{vhost}" if vhost else "")
 

@@ -113,13 +113,10 @@ _ENCODERS: dict[type, tuple[str, Callable[[Any], Any]]] = {
 
 def to_value(value: Any) -> types_pb2.Value:
     """TypeError: AMQP has no type for it. ValueError: it is out of its type's range."""
-    encoder = _ENCODERS.get(type(value))
+    encoder = _ENCODERS.get(type(value)) or next(
+        (encoder for kind, encoder in _ENCODERS.items() if isinstance(value, kind)), None)
     if encoder is None:
-        for kind, encoder in _ENCODERS.items():
-            if isinstance(value, kind):
-                break
-        else:
-            raise TypeError(f"no AMQP type for {type(value).__name__}: {value!r}")
+        raise TypeError(f"no AMQP type for {type(value).__name__}: {value!r}")
     name, convert = encoder
     return types_pb2.Value(**{name: convert(value)})
 
