@@ -53,6 +53,7 @@ constexpr char kFooter[] =
     "  kelpmq serve --listen 127.0.0.1:0\n"
     "  kelpmq serve --listen 127.0.0.1:50672 --listen unix:/run/kelpmq.sock\n"
     "  kelpmq serve --listen 0.0.0.0:50672 --insecure-listen\n"
+    "  kelpmq serve --listen unix:/run/kelpmq/kelpmq.sock --socket-mode 660\n"
     "  KELPMQ_LISTEN=unix:/tmp/kelpmq.sock kelpmq serve\n"
     "\n"
     "Exit codes:\n"
@@ -97,6 +98,32 @@ CLI::Option* AddNumber(CLI::App* command, const std::string& flag,
       ->type_name(unit)
       ->capture_default_str()
       ->check(cli::WholeNumber(lowest, highest));
+}
+
+// Permission bits as chmod takes them, "660" or "0660".
+std::string CheckPermissions(const std::string& text) {
+  const bool octal =
+      !text.empty() && text.find_first_not_of("01234567") == std::string::npos;
+  if (octal && text.size() <= 4 && std::stoul(text, nullptr, 8) <= 0777) {
+    return "";
+  }
+  return absl::StrCat("'", text, "' is no mode such as 0660");
+}
+
+void AddSocketMode(CLI::App* command, absl::optional<mode_t>* mode) {
+  const std::string flag = "--socket-mode";
+  WithEnvironment(
+      command->add_option_function<std::string>(
+          flag,
+          [mode](const std::string& text) {
+            *mode = static_cast<mode_t>(std::stoul(text, nullptr, 8));
+          },
+          "Permissions of Unix sockets; who may write may connect (default: "
+          "what the umask leaves)"),
+      flag)
+      ->type_name("MODE")
+      ->check(CLI::Validator(
+          [](const std::string& text) { return CheckPermissions(text); }, ""));
 }
 
 void AddLimits(CLI::App* command, Limits* limits) {
@@ -166,6 +193,7 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
       ->type_name("ADDRESS")
       ->delimiter(',')
       ->default_str(absl::StrJoin(server.listen, ","));
+  AddSocketMode(command, &server.socket_mode);
   WithEnvironment(
       command->add_flag("--insecure-listen", flags->insecure_listen,
                         "Allow addresses that other machines can reach, "

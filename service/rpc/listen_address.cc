@@ -150,7 +150,7 @@ absl::Status RemoveStale(const ListenSocket& listen, const sockaddr_un& name) {
 }
 
 absl::Status CheckUnix(const ListenSocket& listen) {
-  const std::string path = listen.address.substr(kUnixPrefix.size());
+  const std::string path = UnixPath(listen);
   sockaddr_un name = {};
   name.sun_family = AF_UNIX;
   memcpy(name.sun_path, path.c_str(), path.size());
@@ -183,6 +183,10 @@ absl::StatusOr<std::vector<ListenSocket>> UnixSocket(
 }
 
 }  // namespace
+
+std::string UnixPath(const ListenSocket& socket) {
+  return socket.address.substr(kUnixPrefix.size());
+}
 
 absl::StatusOr<std::vector<ListenSocket>> ResolveListenAddress(
     absl::string_view address) {

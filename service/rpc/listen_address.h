@@ -19,6 +19,9 @@ struct ListenSocket {
   bool is_local = false;
 };
 
+// The file of a Unix socket.
+std::string UnixPath(const ListenSocket& socket);
+
 // Resolves what a user wrote: "host:port" (port 0: any free one), "[v6]:port"
 // or "unix:/path". A host name gives a socket for each of its addresses, since
 // gRPC would be content with one of them.

@@ -15,6 +15,7 @@
 #include "absl/strings/strip.h"
 #include "service/base/error.h"
 #include "service/rpc/listen_address.h"
+#include "service/rpc/socket_mode.h"
 
 namespace kelpmq::service {
 namespace {
@@ -114,11 +115,15 @@ absl::Status Server::Listen(const ServerOptions& options) {
     queues_.push_back(std::make_unique<CallQueue>(builder.AddCompletionQueue(),
                                                   &service_, &on_call_));
   }
+  const SocketMode socket_mode(options.socket_mode);
   server_ = builder.BuildAndStart();
   for (size_t i = 0; i < sockets.size(); ++i) {
     if (ports[i] == 0) {
       return absl::UnavailableError(
           absl::StrCat("cannot listen on ", sockets[i].address));
+    }
+    if (absl::Status status = socket_mode.Apply(sockets[i]); !status.ok()) {
+      return status;
     }
     addresses_.push_back(BoundAddress(sockets[i], ports[i]));
   }

@@ -3,6 +3,7 @@
 
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server.h>
+#include <sys/types.h>
 
 #include <cstddef>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/optional.h"
 #include "service/rpc/call_queue.h"
 #include "service/rpc/draining.h"
 #include "service/rpc/limits.h"
@@ -26,6 +28,8 @@ int DefaultIoThreads();
 struct ServerOptions {
   // See ResolveListenAddress.
   std::vector<std::string> listen = {"127.0.0.1:50672"};
+  // Permissions of the Unix sockets among them; none: what the umask leaves.
+  absl::optional<mode_t> socket_mode;
   int io_threads = DefaultIoThreads();
   // Of one request; over it a client sees RESOURCE_EXHAUSTED.
   size_t max_request_bytes = Limits().max_request_bytes();

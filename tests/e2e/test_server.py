@@ -61,6 +61,18 @@ def test_several_listeners_with_a_unix_socket(tmp_path):
         by_tcp.close(), by_path.close()
 
 
+def test_a_unix_socket_has_the_mode_that_was_asked_for(tmp_path):
+    path = tmp_path / "kelpmq.sock"
+    with broker_process.running("--listen", f"unix:{path}", "--socket-mode", "0660"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+
+
+@pytest.mark.parametrize("mode", ["1777", "rw", "888", "00660", ""])
+def test_a_socket_mode_is_octal_and_has_no_special_bits(mode):
+    done = serve("--socket-mode", mode)
+    assert done.returncode == 64 and "--socket-mode" in done.stderr
+
+
 def test_the_environment_sets_flags(tmp_path):
     path = tmp_path / "kelpmq.sock"
     process = subprocess.Popen(

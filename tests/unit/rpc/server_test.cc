@@ -251,6 +251,32 @@ TEST_F(ServerTest, StaleUnixSocketIsReplaced) {
   EXPECT_NE(stat(path.c_str(), &status), 0);  // taken away again
 }
 
+mode_t ModeOf(const std::string& path) {
+  struct stat status = {};
+  EXPECT_EQ(stat(path.c_str(), &status), 0) << path;
+  return status.st_mode & 0777;
+}
+
+TEST_F(ServerTest, UnixSocketHasTheModeThatWasAskedFor) {
+  const std::string path = SocketPath("mode");
+  options_.listen = {"127.0.0.1:0", "unix:" + path};
+  options_.socket_mode = 0620;
+  const mode_t before = umask(0);  // which would let everybody in
+  StartServer();
+  EXPECT_EQ(umask(before), 0u) << "the umask was not restored";
+  EXPECT_EQ(ModeOf(path), 0620u);
+  EXPECT_TRUE(CallUnary(NewChannel("unix:" + path), kUnary, "").status.ok());
+}
+
+TEST_F(ServerTest, UnixSocketWithoutAModeFollowsTheUmask) {
+  const std::string path = SocketPath("umask");
+  options_.listen = {"unix:" + path};
+  const mode_t before = umask(027);
+  StartServer();
+  umask(before);
+  EXPECT_EQ(ModeOf(path), 0750u);
+}
+
 TEST_F(ServerTest, LiveUnixSocketIsAnError) {
   options_.listen = {"unix:" + SocketPath("live")};
   StartServer();
