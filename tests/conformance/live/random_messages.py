@@ -35,7 +35,7 @@ class RandomMessages:
 
     def _qos(self):
         channel = self._one(*CHANNELS)
-        everywhere = channel in self._global or self._chance(30)
+        everywhere = channel in self._global or ("get" not in self._sources[channel] and self._chance(30))
         if everywhere:
             self._global.add(channel)
         self._add("basic.qos", channel, prefetch_count=self._random.randint(0, 4), **{"global": everywhere})

@@ -7,7 +7,7 @@ class RandomSettling:
         if not self._held:
             return
         delivery, channel = self._one(*self._held)
-        again = self._chance(3)  # It may be settled twice.
+        again = self._chance(3) and not self._queues_go  # It may be settled twice.
         if not again:
             self._held.remove((delivery, channel))
         op = self._one("basic.ack", "basic.nack", "basic.nack", "basic.reject")

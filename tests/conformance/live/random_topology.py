@@ -15,11 +15,9 @@ class RandomTopology:
             arguments["x-dead-letter-exchange"] = self._one("", "", *EXCHANGES)
             if self._chance(70):
                 arguments["x-dead-letter-routing-key"] = self._one(*QUEUES, "a", "a.b")
-        if self._chance(10):
-            arguments["x-single-active-consumer"] = True
         op = {"op": "queue.declare", "queue": queue}
         if self._chance(15):
-            op["auto_delete"] = True
+            op["auto_delete"] = self._queues_go = True
         return {**op, "arguments": arguments} if arguments else op
 
     def _binding(self, op: str, exchange: str) -> dict:
@@ -68,6 +66,7 @@ class RandomTopology:
         queue, channel = self._queue(), self._one(*CHANNELS)
         unused, empty = self._chance(40), self._chance(40)
         self._add("queue.delete", channel, queue=queue, if_unused=unused, if_empty=empty)
+        self._queues_go = True
         if unused or empty:
             self._renew(channel, 80)
         else:
