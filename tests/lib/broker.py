@@ -23,12 +23,12 @@ def binary() -> pathlib.Path:
 
 
 class Broker:
-    """One broker process on a port of its own; `address` is HOST:PORT."""
+    """One broker process, on a port of its own unless told where; `address` is HOST:PORT."""
 
-    def __init__(self, *args: str):
+    def __init__(self, *args: str, listen: str = "127.0.0.1:0"):
         self._stderr = tempfile.TemporaryFile("w+", errors="replace")
         self._process = subprocess.Popen(
-            [str(binary()), "serve", "--listen", "127.0.0.1:0", *args],
+            [str(binary()), "serve", "--listen", listen, *args],
             stdout=subprocess.PIPE, stderr=self._stderr, stdin=subprocess.DEVNULL)
         self.address = self._wait_until_ready()
 
@@ -62,6 +62,11 @@ class Broker:
         """Asks for a graceful stop and does not wait for it."""
         if self.alive():
             self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """As a crash: no drain, nothing is flushed. Returns when the process is gone."""
+        self._process.kill()
+        self._process.wait()
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
         """The exit code. Fails if the broker takes longer, or a sanitizer found something."""

@@ -1,0 +1,2 @@
+//! The generated stubs of `kelpmq.v1`.
+tonic::include_proto!("kelpmq.v1");
