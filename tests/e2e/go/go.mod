@@ -1,4 +1,4 @@
-module github.com/kelpmq/kelpmq
+module example.com/app
 
 go 1.19
 

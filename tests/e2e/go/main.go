@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
-	pb "github.com/kelpmq/kelpmq/gen/go/kelpmq/v1"
+	pb "example.com/app/kelpmqv1"
 )
 
 const callTimeout = 30 * time.Second
