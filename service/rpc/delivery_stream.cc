@@ -516,7 +516,6 @@ void DeliveryStream::Drain(absl::Time deadline) {
     draining_ = true;
     outbox_.AddReply(framing_->Draining(DrainingNotice(deadline)));
   }
-  window_->Close();
   Pump();
 }
 

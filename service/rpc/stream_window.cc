@@ -28,7 +28,7 @@ bool StreamWindow::OutboxRoom(size_t bytes) const {
 
 bool StreamWindow::TryReserve(ConsumerKey key, size_t bytes) {
   MutexLock lock(&mu_);
-  if (closed_ || paused_ || !OutboxRoom(bytes) ||
+  if (paused_ || !OutboxRoom(bytes) ||
       (IsAutoAck(key) ? PrefetchUsedUp() : !UnsettledRoom(bytes))) {
     refused_.insert(key);
     return false;
@@ -45,7 +45,7 @@ bool StreamWindow::TryReserve(ConsumerKey key, size_t bytes) {
 
 std::vector<ConsumerKey> StreamWindow::TakeRefused() {
   // Room for the smallest message is enough to ask again.
-  if (refused_.empty() || closed_ || paused_ || !OutboxRoom(1)) return {};
+  if (refused_.empty() || paused_ || !OutboxRoom(1)) return {};
   std::vector<ConsumerKey> woken;
   const bool used_up = PrefetchUsedUp();
   const bool unsettled_room = UnsettledRoom(1);
@@ -111,11 +111,6 @@ std::vector<ConsumerKey> StreamWindow::GiveBackFromGet(uint32_t unused) {
   MutexLock lock(&mu_);
   unsettled_ -= unused;
   return TakeRefused();
-}
-
-void StreamWindow::Close() {
-  MutexLock lock(&mu_);
-  closed_ = true;
 }
 
 bool StreamWindow::has_prefetch() const {

@@ -55,9 +55,6 @@ class StreamWindow {
   uint32_t ReserveForGet(uint32_t wanted);
   std::vector<ConsumerKey> GiveBackFromGet(uint32_t unused);
 
-  // No room from now on, whatever else happens.
-  void Close();
-
   // Whether prefetch is limited over all its consumers (QUORUM-05).
   bool has_prefetch() const;
   // Unsettled deliveries counted now.
@@ -73,7 +70,6 @@ class StreamWindow {
   mutable Mutex mu_;
   Limits limits_ ABSL_GUARDED_BY(mu_);
   bool paused_ ABSL_GUARDED_BY(mu_) = false;
-  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t unsettled_ ABSL_GUARDED_BY(mu_) = 0;            // gets too
   uint64_t prefetched_messages_ ABSL_GUARDED_BY(mu_) = 0;  // consumers alone
   uint64_t prefetched_bytes_ ABSL_GUARDED_BY(mu_) = 0;

@@ -180,15 +180,6 @@ TEST(StreamWindow, PausingHoldsAllAndGoingOnWakes) {
   EXPECT_TRUE(window.TryReserve(kFirst, 10));
 }
 
-TEST(StreamWindow, OnceClosedItStaysSo) {
-  StreamWindow window(Wide());
-  window.Close();
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
-  EXPECT_THAT(window.SetPaused(true), IsEmpty());
-  EXPECT_THAT(window.SetPaused(false), IsEmpty());
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
-}
-
 TEST(StreamWindow, GET_05_GetsIgnoreAndDoNotUseThePrefetch) {
   StreamWindow window(Prefetch(1));
   EXPECT_EQ(window.ReserveForGet(5), 5u);
