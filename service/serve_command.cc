@@ -27,6 +27,7 @@
 #include "service/cli/output.h"
 #include "service/program_pages.h"
 #include "service/rpc/listen_address.h"
+#include "service/service_manager.h"
 
 namespace kelpmq::service {
 namespace {
@@ -339,9 +340,11 @@ int Serve(ServeFlags flags, absl::Time process_start) {
               static_cast<long long>(  // NOLINT(google-runtime-int)
                   absl::ToInt64Milliseconds(absl::Now() - process_start)));
   std::fflush(stdout);
+  NotifyServiceManager("READY=1");
   ReleaseProgramPages();
 
   stop.Wait();
+  NotifyServiceManager("STOPPING=1");
   log.Info("broker draining",
            {{"timeout", absl::FormatDuration(flags.drain_timeout)}});
   const absl::Time deadline = absl::Now() + flags.drain_timeout;

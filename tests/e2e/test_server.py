@@ -88,6 +88,33 @@ def test_the_environment_sets_flags(tmp_path):
         assert process.wait(wire.PATIENCE) == 0
 
 
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_a_service_manager_hears_of_ready_and_stopping(tmp_path, abstract):
+    name = f"@kelpmq-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name.replace("@", "\0", 1))
+        manager.settimeout(wire.PATIENCE)
+        process = subprocess.Popen(
+            [broker_process.binary(), "serve", "--listen", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, text=True, env={**os.environ, "NOTIFY_SOCKET": name})
+        assert manager.recv(100) == b"READY=1"
+        assert "ready" in process.stdout.readline()
+        process.terminate()
+        assert manager.recv(100) == b"STOPPING=1"
+        assert process.wait(wire.PATIENCE) == 0
+        process.stdout.close()
+
+
+def test_a_service_manager_that_is_gone_is_no_reason_to_stop(tmp_path):
+    process = subprocess.Popen(
+        [broker_process.binary(), "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE,
+        text=True, env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "nobody")})
+    assert "ready" in process.stdout.readline()
+    process.terminate()
+    assert process.wait(wire.PATIENCE) == 0
+    process.stdout.close()
+
+
 def test_kelpmqd_is_the_broker(tmp_path):
     link = tmp_path / "kelpmqd"
     link.symlink_to(pathlib.Path(broker_process.binary()).resolve())
