@@ -25,6 +25,7 @@
 #include "service/broker.h"
 #include "service/cli/command.h"
 #include "service/cli/output.h"
+#include "service/process_end.h"
 #include "service/program_pages.h"
 #include "service/rpc/listen_address.h"
 #include "service/service_manager.h"
@@ -42,6 +43,7 @@ constexpr absl::Duration kDrainPoll = absl::Milliseconds(10);
 
 constexpr char kLimitsGroup[] = "Limits";
 constexpr uint64_t kHighestIoThreads = 1024;
+constexpr uint64_t kHighestProcessId = 1 << 22;  // Linux's own limit
 
 constexpr char kFooter[] =
     "The broker listens on this machine only, keeps messages in memory, and\n"
@@ -68,6 +70,7 @@ struct ServeFlags {
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   bool insecure_listen = false;
+  uint64_t exit_with_process = 0;  // none
   absl::Duration drain_timeout = absl::Seconds(10);
 };
 
@@ -233,6 +236,10 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
                         "stand still until AdvanceClock moves them"),
       "--manual-clock");
   AddLogFlags(command, flags);
+  AddNumber(command, "--exit-with-process", &flags->exit_with_process, "PID", 0,
+            kHighestProcessId,
+            "Stop, as after SIGTERM, when this process has ended, however it "
+            "did; 0 for none");
   AddLimits(command, &flags->broker.limits);
 }
 
@@ -328,6 +335,10 @@ int Serve(ServeFlags flags, absl::Time process_start) {
   DescriptorLogSink standard_error(STDERR_FILENO);
   const Log log(flags.log_level, flags.log_format, &clock, &standard_error);
   flags.broker.log = &log;
+  // Its end is told to us by a SIGTERM, so that there is one way to stop.
+  auto companion = ProcessEnd::Watch(static_cast<pid_t>(flags.exit_with_process),
+                                     [] { kill(getpid(), SIGTERM); });
+  if (!companion.ok()) return ExplainStartFailure(companion.status());
   auto started = Broker::Start(flags.broker);
   if (!started.ok()) return ExplainStartFailure(started.status());
   const std::unique_ptr<Broker> broker = *std::move(started);

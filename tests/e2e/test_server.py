@@ -289,6 +289,23 @@ def test_a_second_signal_skips_the_wait(own_broker, own_client):
     assert own_broker.wait() == 0
 
 
+@pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
+def test_it_ends_with_the_process_that_it_is_to_end_with(kill):
+    with subprocess.Popen(["sleep", "600"]) as companion:
+        try:
+            broker = broker_process.Broker("--exit-with-process", str(companion.pid))
+            assert broker.alive()
+        finally:
+            companion.send_signal(kill)
+        assert broker.wait() == 0
+
+
+def test_it_does_not_outlive_a_process_that_has_ended_before():
+    with subprocess.Popen(["true"]) as companion:
+        companion.wait()
+    assert broker_process.Broker("--exit-with-process", str(companion.pid)).wait() == 0
+
+
 def test_a_client_that_stays_is_ended_at_the_deadline():
     running = broker_process.Broker("--drain-timeout", "1s")
     client = wire.Client(running.address)

@@ -68,3 +68,49 @@ class Events:
 @pytest.fixture
 def events():
     return Events()
+
+
+@pytest.fixture
+def client(broker):
+    with kelpmq.Client(broker.address) as client:
+        yield client
+
+
+@pytest.fixture
+def name(request, connection):
+    """A name for what a test declares; a queue of that name is deleted afterwards."""
+    name = request.node.name
+    yield name
+    connection.call(_calls.DELETE_QUEUE, topology_pb2.DeleteQueueRequest(name=name), PATIENCE)
+
+
+class Restartable:
+    """A broker at an address that stays, to be killed and started again."""
+
+    def __init__(self, address):
+        self.address = address
+        self._broker = None
+        self.start()
+
+    def start(self):
+        self._broker = kelpmq.PrivateBroker("--listen", self.address)
+
+    def kill(self):
+        """As kill -9 does."""
+        self._broker.kill()
+
+    def restart(self):
+        self.kill()
+        self.start()
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def restartable(request, tmp_path):
+    if request.param == "unix":
+        address = f"unix:{tmp_path}/s"
+    else:  # A port that was free a moment ago.
+        with kelpmq.PrivateBroker(tcp=True) as broker:
+            address = broker.address
+    restartable = Restartable(address)
+    yield restartable
+    restartable.kill()
