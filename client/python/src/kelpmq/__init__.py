@@ -9,6 +9,7 @@
 """
 from kelpmq._address import Address, Tls, parse_address
 from kelpmq._binary import BinaryNotFound
+from kelpmq._publishing import Confirm
 from kelpmq._values import (
     Float32,
     Int8,
@@ -22,6 +23,8 @@ from kelpmq._values import (
 )
 from kelpmq._version import __version__
 from kelpmq.broker import BrokerStartError, PrivateBroker
+from kelpmq.client import Client, Queue, ServerInfo
+from kelpmq.consumer import Consumer
 from kelpmq.errors import (
     Aborted,
     AlreadyExists,
@@ -38,18 +41,23 @@ from kelpmq.errors import (
     NotFound,
     OutcomeUnknown,
     PermissionDenied,
+    PublishFailed,
     QueueFull,
     ResourceExhausted,
     Unauthenticated,
     Unavailable,
     Unimplemented,
 )
+from kelpmq.message import Delivery
+from kelpmq.publisher import Publisher
 
 __all__ = [
-    "Aborted", "Address", "AlreadyExists", "BinaryNotFound", "BrokerStartError", "Cancelled",
-    "ClientClosed", "ConsumerCancelled", "DeadlineExceeded", "FailedPrecondition", "Float32",
-    "ForkedClient", "Int16", "Int32", "Int8", "InternalError", "InvalidArgument", "KelpmqError",
-    "NoRoute", "NotFound", "OutcomeUnknown", "PermissionDenied", "PrivateBroker", "QueueFull",
-    "RawString", "ResourceExhausted", "Timestamp", "Tls", "UInt16", "UInt32", "UInt8",
-    "Unauthenticated", "Unavailable", "Unimplemented", "__version__", "parse_address",
+    "__version__", "Aborted", "Address", "AlreadyExists", "BinaryNotFound", "BrokerStartError",
+    "Cancelled", "Client", "ClientClosed", "Confirm", "Consumer", "ConsumerCancelled",
+    "DeadlineExceeded", "Delivery", "FailedPrecondition", "Float32", "ForkedClient", "Int16",
+    "Int32", "Int8", "InternalError", "InvalidArgument", "KelpmqError", "NoRoute", "NotFound",
+    "OutcomeUnknown", "parse_address", "PermissionDenied", "PrivateBroker", "Publisher",
+    "PublishFailed", "Queue", "QueueFull", "RawString", "ResourceExhausted", "ServerInfo",
+    "Timestamp", "Tls", "UInt16", "UInt32", "UInt8", "Unauthenticated", "Unavailable",
+    "Unimplemented",
 ]

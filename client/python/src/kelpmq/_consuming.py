@@ -221,6 +221,18 @@ class ConsumeStream(Stream):
         if not self._join(seconds_left(deadline)):
             self._cancel()
 
+    def abandon(self) -> None:
+        """As close(), but waits for nothing; for finalizers, which may run anywhere."""
+        if self._connection.forked:
+            return
+        if self._lock.acquire(blocking=False):
+            self._half_closed = True
+            self._urged = True
+            self._work.notify()
+            self._lock.release()
+        else:
+            self._cancel()
+
     def cancel(self) -> None:
         """Breaks the stream off: what has gathered is not sent."""
         self._cancel()

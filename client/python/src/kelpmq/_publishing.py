@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional
 
 from kelpmq import _calls
 from kelpmq._connection import Connection, connection_lost, deadline_after, seconds_left
+from kelpmq._recovery import Recovery
 from kelpmq._stream import Stream
 from kelpmq._wire import encode_item
 from kelpmq.errors import (
@@ -110,8 +111,7 @@ class Confirm:
 class PublishPump:
     """One PublishStream for any number of publishers, with a window and confirms.
 
-    recover: called in the pump's thread when the stream was lost; it returns True when the broker
-        is there again, and False if it is not to be waited for. Without it, a lost stream stays
+    recovery: brings a lost connection back, and then the stream. Without it, a lost stream stays
         lost.
     on_failure: called for each publish that fails, in the pump's thread, before its Confirm is
         done. It must not block.
@@ -124,14 +124,14 @@ class PublishPump:
     """
 
     def __init__(self, connection: Connection, *, vhost: str = "",
-                 recover: Optional[Callable[[], bool]] = None,
+                 recovery: Optional[Recovery] = None,
                  on_failure: Optional[OnFailure] = None,
                  on_blocked: Optional[Callable[[str], None]] = None,
                  window_messages: int = WINDOW_MESSAGES,
                  window_bytes: int = WINDOW_BYTES) -> None:
         self._connection = connection
         self._vhost = vhost
-        self._recover = recover
+        self._recovery = recovery
         self._on_failure = on_failure
         self._on_blocked = on_blocked
         self._window_messages = window_messages
@@ -287,8 +287,16 @@ class PublishPump:
             self._publishers_waiting -= 1
 
     def _open_stream(self) -> None:
-        """With the lock held."""
-        self._stream = _PublishStream(self, self._connection, self._vhost)
+        """With the lock held. While the connection is coming back, the stream waits for that."""
+        recovery = self._recovery
+        if recovery is not None and recovery.recovering:
+            self._recovering = True
+            threading.Thread(
+                target=self._come_back, args=(recovery.wait_while_recovering,),
+                name="kelpmq-publish", daemon=True).start()
+            return
+        self._stream = _PublishStream(
+            self, self._connection, self._vhost, recovery.epoch if recovery else 0)
         self._stream.start()
 
     def next_batch(self, stream: _PublishStream, sequence: int) -> Optional[_Batch]:
@@ -391,7 +399,7 @@ class PublishPump:
             self._work.notify_all()
             written, self._written = list(self._written.values()), {}
             lost = error is None or connection_lost(error)
-            self._recovering = lost and self._recover is not None and not self._closing
+            self._recovering = lost and self._recovery is not None and not self._closing
             waiting: list[_Batch] = []
             if not self._recovering:
                 waiting = list(self._waiting)
@@ -407,15 +415,17 @@ class PublishPump:
             self._fail(written, OutcomeUnknown(f"the confirm was lost: {reason}"))
         self._fail(waiting, error or OutcomeUnknown(reason))
         if self._recovering:
-            self._come_back()
+            assert self._recovery is not None
+            self._come_back(functools.partial(self._recovery.recover, stream.epoch))
 
-    def _come_back(self) -> None:
-        assert self._recover is not None
-        failure: Optional[KelpmqError] = None
+    def _come_back(self, recover: Callable[[], None]) -> None:
+        failure: KelpmqError = ClientClosed("the client was closed before it was sent")
+        again = False
         try:
-            again = self._recover()
+            recover()
+            again = True
         except KelpmqError as error:
-            again, failure = False, error
+            failure = error
         with self._lock:
             self._recovering = False
             self.blocked = ""
@@ -423,14 +433,16 @@ class PublishPump:
                 if self._waiting:
                     self._open_stream()
                 return
-        self._settle_all(failure or ClientClosed("the client was closed before it was sent"))
+        self._settle_all(failure)
 
 
 class _PublishStream(Stream):
     """One life of the stream of a PublishPump."""
 
-    def __init__(self, pump: PublishPump, connection: Connection, vhost: str) -> None:
+    def __init__(self, pump: PublishPump, connection: Connection, vhost: str,
+                 epoch: int) -> None:
         super().__init__(connection, "kelpmq-publish")
+        self.epoch = epoch
         self._pump = pump
         self._sequence = 0
         self._first = messaging_pb2.PublishStreamRequest(

@@ -10,7 +10,8 @@ call its reasons.
 """
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
 
 import grpc
 
@@ -146,6 +147,19 @@ class OutcomeUnknown(Unavailable):
 
     Publish it again only if the consumers cope with it twice.
     """
+
+
+class PublishFailed(KelpmqError):
+    """Publishes have failed; `failures` holds the error of each (of the first 1,000)."""
+
+    def __init__(self, failures: Sequence[KelpmqError] = ()) -> None:
+        first = failures[0] if failures else KelpmqError()
+        super().__init__(f"{len(failures)} publishes failed, the first: {first.message}",
+                         reason=first.reason, amqp_code=first.amqp_code)
+        self.failures = list(failures)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.failures,)
 
 
 class ConsumerCancelled(KelpmqError):
