@@ -40,11 +40,14 @@ class PrivateBroker:
     however that ends (also by SIGKILL, or while its forked children live on). A forked child may
     use ``address``; its stop() does nothing.
 
+    ends_with: the number of another process that it is to end with instead, so that it outlives the
+    one that made this object.
+
     Thread-safety: thread-compatible. Errors: BrokerStartError, BinaryNotFound.
     """
 
     def __init__(self, *arguments: str, tcp: bool = False,
-                 start_timeout: float = _START_SECONDS) -> None:
+                 start_timeout: float = _START_SECONDS, ends_with: Optional[int] = None) -> None:
         self._owner = os.getpid()
         self._folder: Optional[str] = None
         listen = "127.0.0.1:0" if tcp else f"unix:{self._socket_path()}"
@@ -56,11 +59,12 @@ class PrivateBroker:
                 [binary(), "serve", "--listen", listen, "--drain-timeout", "50ms", *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
                 start_new_session=True,
-                env={**os.environ, "KELPMQ_EXIT_WITH_PROCESS": str(self._owner)})
+                env={**os.environ, "KELPMQ_EXIT_WITH_PROCESS": str(ends_with or self._owner)})
         except BaseException:
             self._clean_up()
             raise
-        atexit.register(self.stop)
+        if ends_with is None:
+            atexit.register(self.stop)
         try:
             self._address = self._wait_until_ready(start_timeout)
         except BaseException:

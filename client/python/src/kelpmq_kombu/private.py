@@ -1,0 +1,126 @@
+"""The broker behind `kelpmq://`: one for a process and all that it starts.
+
+The first process that imports kelpmq_kombu is the root of its tree; it hands its name down in the
+environment. Whoever of the tree connects first starts the broker; it ends with the root.
+"""
+from __future__ import annotations
+
+import atexit
+import contextlib
+import fcntl
+import os
+import pathlib
+import shutil
+import socket
+import stat
+import tempfile
+from typing import Iterator, Optional
+
+from kelpmq.broker import PrivateBroker
+
+#: PID-STARTED of the root, where STARTED tells it from a later process with the same number.
+VARIABLE = "KELPMQ_KOMBU_ROOT"
+# As RabbitMQ's default; such a broker has no other clients that could not take so much.
+_MAX_MESSAGE_BYTES = 128 << 20
+
+_brokers: list[PrivateBroker] = []  # Those that this process has started.
+
+
+def mark_root() -> None:
+    """Makes this process the root of a tree, unless it already is in the tree of a living one."""
+    root = os.environ.get(VARIABLE, "")
+    if not _alive(root):
+        os.environ[VARIABLE] = f"{os.getpid()}-{_started(os.getpid())}"
+
+
+def address() -> str:
+    """The address of the tree's broker, which is started if need be.
+
+    Raises kelpmq.broker.BrokerStartError.
+    """
+    mark_root()
+    folder = _folder(os.environ[VARIABLE])
+    with _locked(folder / "lock"):
+        found = _read(folder / "address")
+        if found is not None and _answers(found):
+            return found
+        root = int(os.environ[VARIABLE].partition("-")[0])
+        broker = PrivateBroker("--max-message-bytes", str(_MAX_MESSAGE_BYTES), ends_with=root)
+        _brokers.append(broker)
+        (folder / "address").write_text(broker.address)
+        return broker.address
+
+
+# Registered before connections register theirs, so it runs after those have sent what they had.
+@atexit.register
+def _end() -> None:
+    """At the root's end: the broker and its folders go. After SIGKILL the broker goes by itself."""
+    root = os.environ.get(VARIABLE, "")
+    if root != f"{os.getpid()}-{_started(os.getpid())}":
+        return
+    for broker in _brokers:
+        broker.stop()
+    folder = _path(root)
+    found = _read(folder / "address")
+    if found is not None:
+        shutil.rmtree(pathlib.Path(found[len("unix:"):]).parent, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _path(root: str) -> pathlib.Path:
+    return pathlib.Path(tempfile.gettempdir()) / f"kelpmq-kombu-{os.getuid()}-{root}"
+
+
+def _folder(root: str) -> pathlib.Path:
+    """A folder of the tree that nobody else can have prepared."""
+    folder = _path(root)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{folder} is not a folder of this user alone")
+    return folder
+
+
+@contextlib.contextmanager
+def _locked(path: pathlib.Path) -> Iterator[None]:
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _read(path: pathlib.Path) -> Optional[str]:
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
+def _answers(address: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(address[len("unix:"):])
+        except OSError:
+            return False
+        return True
+
+
+def _alive(root: str) -> bool:
+    pid, _, started = root.partition("-")
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # It lives, as another user.
+    return _started(int(pid)) == started
+
+
+def _started(pid: int) -> str:
+    """When a process started, in ticks since the boot; 0 where that is not known."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "0"
+    return text.rpartition(")")[2].split()[19]

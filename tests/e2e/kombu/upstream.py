@@ -1,0 +1,91 @@
+"""The test suites of Kombu and Celery, taken from their source distributions when they are run.
+
+Nothing of them is kept here.
+"""
+import contextlib
+import importlib.metadata
+import pathlib
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+FOLDER = ROOT / "build" / "upstream"
+KINDS = ("passed", "failed", "error", "skipped", "xfailed", "xpassed", "rerun")
+
+
+def sources(package: str) -> pathlib.Path:
+    """The unpacked source distribution of the version of `package` that is installed."""
+    version = importlib.metadata.version(package)
+    target = FOLDER / f"{package}-{version}"
+    if not target.exists():
+        with tempfile.TemporaryDirectory() as scratch:
+            subprocess.run(
+                [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps",
+                 "-d", scratch, f"{package}=={version}"], check=True)
+            archive, = pathlib.Path(scratch).glob("*.tar.gz")
+            with tarfile.open(archive) as packed:
+                packed.extractall(FOLDER, filter="data")
+    return target
+
+
+class Counter:
+    """A pytest plug-in that counts, and wants no reruns unless told: a flake must show."""
+
+    def __init__(self, reruns: int = 0):
+        self._reruns = reruns
+        self.counts = dict.fromkeys(KINDS, 0)
+
+    def pytest_configure(self, config):
+        for mark in ("env(name)", "flaky(reruns)"):
+            config.addinivalue_line("markers", mark)
+
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            for mark in item.iter_markers("flaky"):
+                mark.kwargs["reruns"] = self._reruns
+
+    def pytest_terminal_summary(self, terminalreporter):
+        for kind in KINDS:
+            self.counts[kind] = len(terminalreporter.stats.get(kind, []))
+
+    def conclude(self) -> int:
+        """Prints the counts as tests/run reads them; returns an exit code."""
+        found = self.counts
+        failed = found["failed"] + found["error"]
+        print(f"{found['rerun']} reruns, {found['xfailed']} xfailed, {found['xpassed']} xpassed")
+        print(f"{found['passed']} passed, {failed} failed, {found['skipped']} skipped", flush=True)
+        return 0 if found["passed"] and not failed else 1
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def redis():
+    """A Redis of one's own, for results; yields its port."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        server = subprocess.Popen(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
+             "--dir", folder], stdout=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
+            yield port
+        finally:
+            server.terminate()
+            server.wait()
