@@ -1,0 +1,30 @@
+# Kombu's transport: its tests, Kombu's own, and the shorter ones of Celery's own.
+# To be sourced by tests/run.
+
+readonly KOMBU_PACKAGES=(redis-server)
+readonly KOMBU_PYTHON=$PWD/build/kombu-client/bin/python
+
+# kombu_wheel: a wheel with the extra [kombu], and what its tests need, in an environment of their own.
+kombu_wheel() {
+  rm -rf build/kombu-wheel
+  python3 -m venv --clear build/kombu-client &&
+    KELPMQ_BINARY=$PWD/$RELEASE "$KOMBU_PYTHON" -m pip wheel -q --no-deps -w build/kombu-wheel \
+      ./client/python &&
+    "$KOMBU_PYTHON" -m pip install -q "$(echo build/kombu-wheel/kelpmq-*.whl)[kombu]" \
+      -r tests/e2e/kombu/requirements.txt
+}
+
+suite_kombu() {
+  RUNLEVEL=1 install_packages "${KOMBU_PACKAGES[@]}"  # RUNLEVEL: the service is not to be started.
+  built kombu release kelpmq -DBUILD_TESTING=OFF || return 0
+  check kombu-wheel kombu_wheel
+  check kombu-types "$KOMBU_PYTHON" -m mypy --config-file client/python/pyproject.toml \
+    client/python/src/kelpmq_kombu
+  # Kombu's and Celery's mostly wait, so they run beside ours.
+  "$KOMBU_PYTHON" tests/e2e/kombu/run_kombu >build/logs/kombu-upstream.out 2>&1 </dev/null &
+  local upstream=$!
+  junit kombu build/logs/kombu.xml "$KOMBU_PYTHON" -m pytest -q --durations 10 \
+    --confcutdir tests/e2e/kombu --junit-xml build/logs/kombu.xml tests/e2e/kombu
+  counted celery-upstream "$KOMBU_PYTHON" tests/e2e/kombu/run_celery
+  counted kombu-upstream bash -c "tail --pid=$upstream -f /dev/null; cat build/logs/kombu-upstream.out"
+}
