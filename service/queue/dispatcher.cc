@@ -90,6 +90,7 @@ void Dispatcher::Readmit(Level* level, size_t bytes) {
   level->max_room_aside = 0;
   for (auto it = level->aside.begin(); it != level->aside.end();) {
     Taker* taker = *it++;
+    if (!CanTake(*taker)) continue;  // Update tells when it can
     const uint64_t room = ByteRoom(*taker);
     if (room >= bytes) {
       Move(taker, &level->turns);

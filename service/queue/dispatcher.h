@@ -18,7 +18,7 @@ struct Taker;
 // costs no place (as recorded of RabbitMQ).
 //
 // A message that does not fit into what is left of a consumer's byte window
-// passes it by: the consumer stands aside until it fits a message whose turn
+// passes it by: the consumer stands aside until it can take a message whose turn
 // has come, then goes to the back. A message larger than a window fits it when
 // nothing else is out.
 //
@@ -50,7 +50,7 @@ class Dispatcher {
   struct Level {
     Line turns;
     Line aside;  // have room, but not for the message that came
-    // No one aside has more room than this.
+    // No one aside that can take anything has more room than this.
     uint64_t max_room_aside = 0;
     size_t taker_count = 0;  // of this priority, standing anywhere
   };

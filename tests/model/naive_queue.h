@@ -546,7 +546,7 @@ class NaiveQueue {
       };
       std::sort(level.begin(), level.end(), by_turn);
       for (Taker* taker : level) {
-        if (taker->aside && Fits(*taker, bytes)) {
+        if (taker->aside && CanTake(*taker) && Fits(*taker, bytes)) {
           taker->aside = false;
           taker->turn = ++last_turn_;
         }
