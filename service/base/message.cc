@@ -44,9 +44,10 @@ char* AppendField(char* out, char key, absl::string_view bytes) {
 
 MessageRef Message::Create(absl::string_view exchange,
                            absl::string_view routing_key,
-                           absl::string_view encoded,
-                           const MessageFacts& facts) {
-  return MessagePacker().Add(exchange, routing_key, encoded, facts, 0);
+                           absl::string_view encoded, const MessageFacts& facts,
+                           absl::string_view hidden_header) {
+  return MessagePacker().Add(exchange, routing_key, encoded, facts, /*more=*/0,
+                             hidden_header);
 }
 
 MessageFacts Message::facts() const {
@@ -64,6 +65,14 @@ absl::string_view Message::encoded() const {
   return {start, size};
 }
 
+absl::string_view Message::hidden_header() const {
+  if (marks_.bcc != MessageMarks::Bcc::kHidden) return "";
+  const char* const at = data() + wire_size_;
+  uint64_t size = 0;
+  const char* const start = ReadVarint(at, at + kMaxVarintSize, &size);
+  return {start, size};
+}
+
 absl::string_view Message::routing_key() const {
   return {
       data() + wire_size_ - StringFieldSize(exchange_size_) - routing_key_size_,
@@ -77,15 +86,19 @@ absl::string_view Message::exchange() const {
 MessageRef MessagePacker::Add(absl::string_view exchange,
                               absl::string_view routing_key,
                               absl::string_view encoded,
-                              const MessageFacts& facts, size_t more) {
+                              const MessageFacts& facts, size_t more,
+                              absl::string_view hidden_header) {
   // The message field is written even when it is empty: a delivery always has
   // a message.
   const size_t wire_size = 1 + VarintSize(encoded.size()) + encoded.size() +
                            StringFieldSize(routing_key.size()) +
                            StringFieldSize(exchange.size());
+  const bool hides = facts.bcc == MessageMarks::Bcc::kHidden;
   const size_t size =
       RoundUp(sizeof(Message) + wire_size +
-              (facts.has_expiration ? sizeof(facts.expiration_ms) : 0));
+              (facts.has_expiration ? sizeof(facts.expiration_ms) : 0) +
+              (hides ? VarintSize(hidden_header.size()) + hidden_header.size()
+                     : 0));
   const bool goes_along = block_ != nullptr && capacity_ - used_ >= size &&
                           IsSame(last_routing_key_, routing_key) &&
                           IsSame(last_exchange_, exchange);
@@ -108,6 +121,10 @@ MessageRef MessagePacker::Add(absl::string_view exchange,
   out = AppendField(out, kMessageKey, encoded);
   if (!routing_key.empty()) out = AppendField(out, kRoutingKeyKey, routing_key);
   if (!exchange.empty()) out = AppendField(out, kExchangeKey, exchange);
+  if (hides) {
+    out = WriteVarint(out, hidden_header.size());
+    std::memcpy(out, hidden_header.data(), hidden_header.size());
+  }
   used_ += size;
   last_exchange_ = exchange;
   last_routing_key_ = routing_key;

@@ -14,12 +14,19 @@ namespace kelpmq::service {
 // What routing and queueing must know of a message; the rest of it stays
 // encoded. message_wire.h reads it off the publisher's bytes.
 struct MessageMarks {
+  // A BCC header: further routing keys, which nobody is to see (CC-02).
+  enum class Bcc : uint8_t {
+    kNone,
+    kHeader,  // among the headers, as the publisher put it there
+    kHidden,  // kept beside them: hidden_header()
+  };
+
   uint32_t payload_bytes = 0;  // the body alone: what length limits count
   uint8_t priority = 0;        // 0: none given
   bool persistent = false;     // delivery_mode 2
   bool has_headers = false;
   bool has_sender_keys = false;  // a CC or BCC header: further routing keys
-  bool has_bcc = false;          // a BCC header, which is not delivered
+  Bcc bcc = Bcc::kNone;
   bool has_delay = false;        // an x-delay header
   bool has_expiration = false;
   // x-death and its kin are our own record of its deaths, not a client's.
@@ -39,17 +46,20 @@ class MessageRef;
 // therefore costs one copy of wire() and no encoding.
 //
 // In memory a message is this header of 20 bytes and its wire form behind it,
-// in a block that it may share with its neighbours (MessagePacker).
+// in a block that it may share with its neighbours (MessagePacker). A header
+// that is not delivered follows the wire form.
 //
 // Thread-safety: immutable, so thread-safe. Owned through MessageRef.
 class Message {
  public:
   // Copies everything. `encoded` is a valid encoded kelpmq.v1.Message;
   // `routing_key` and `exchange` are valid UTF-8 of at most 255 bytes.
+  //   hidden_header: if `facts` say that BCC is hidden, that header, as a field
+  //   of a kelpmq.v1.Message.
   static MessageRef Create(absl::string_view exchange,
                            absl::string_view routing_key,
-                           absl::string_view encoded,
-                           const MessageFacts& facts);
+                           absl::string_view encoded, const MessageFacts& facts,
+                           absl::string_view hidden_header = "");
 
   absl::string_view exchange() const;
   absl::string_view routing_key() const;
@@ -57,6 +67,10 @@ class Message {
   absl::string_view encoded() const;
   // Fields 2, 3 and 4 of a kelpmq.v1.Delivery, encoded.
   absl::string_view wire() const { return {data(), wire_size_}; }
+
+  // The BCC header as an encoded kelpmq.v1.Message of nothing else; empty
+  // unless it is hidden.
+  absl::string_view hidden_header() const;
 
   const MessageMarks& marks() const { return marks_; }
   MessageFacts facts() const;
@@ -154,7 +168,7 @@ class MessagePacker {
   //   more: messages of about this size that may follow; makes room for them.
   MessageRef Add(absl::string_view exchange, absl::string_view routing_key,
                  absl::string_view encoded, const MessageFacts& facts,
-                 size_t more);
+                 size_t more, absl::string_view hidden_header = "");
 
  private:
   void OpenBlock(size_t bytes);

@@ -28,8 +28,10 @@ absl::string_view NameOf(absl::string_view entry) {
   return name;
 }
 
-// The encoded message with every header of this name left out.
-std::string WithoutHeader(absl::string_view encoded, absl::string_view name) {
+// The encoded message with every header of this name left out; these go to
+// `taken`, if it is not null.
+std::string WithoutHeader(absl::string_view encoded, absl::string_view name,
+                          std::string* taken = nullptr) {
   std::string rest;
   rest.reserve(encoded.size());
   const char* field_start = encoded.data();
@@ -37,7 +39,8 @@ std::string WithoutHeader(absl::string_view encoded, absl::string_view name) {
   while (reader.Next()) {
     const bool is_it = reader.Is(message_field::kHeaders, WireReader::kBytes) &&
                        NameOf(reader.bytes()) == name;
-    if (!is_it) rest.append(field_start, reader.position() - field_start);
+    std::string* const to = is_it ? taken : &rest;
+    if (to != nullptr) to->append(field_start, reader.position());
     field_start = reader.position();
   }
   return rest;
@@ -61,16 +64,16 @@ Value Negated(const Value& value) {
 
 }  // namespace
 
-MessageRef WithoutBcc(MessageRef message) {
-  if (!message->marks().has_bcc) return message;
+MessageRef WithBccHidden(MessageRef message) {
+  if (message->marks().bcc != MessageMarks::Bcc::kHeader) return message;
   MessageFacts facts = message->facts();
-  facts.has_bcc = false;
-  const std::string encoded = WithoutHeader(message->encoded(), kBccHeader);
-  const Table headers = DecodeHeaders(encoded);
-  facts.has_headers = !headers.empty();
-  facts.has_sender_keys = !SenderKeys(headers).empty();
+  facts.bcc = MessageMarks::Bcc::kHidden;
+  std::string hidden;
+  const std::string encoded =
+      WithoutHeader(message->encoded(), kBccHeader, &hidden);
+  facts.has_headers = !DecodeHeaders(encoded).empty();
   return Message::Create(message->exchange(), message->routing_key(), encoded,
-                         facts);
+                         facts, hidden);
 }
 
 std::optional<int64_t> DelayOf(const Table& headers) {
@@ -89,7 +92,7 @@ MessageRef WithDelayServed(MessageRef message) {
   AppendHeader(kDelayHeader, Negated(headers.find(kDelayHeader)->second),
                &encoded);
   return Message::Create(message->exchange(), message->routing_key(), encoded,
-                         message->facts());
+                         message->facts(), message->hidden_header());
 }
 
 }  // namespace kelpmq::service

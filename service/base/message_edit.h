@@ -15,8 +15,9 @@ namespace kelpmq::service {
 
 inline constexpr absl::string_view kBccHeader = "BCC";
 
-// Without its BCC header (CC-02).
-MessageRef WithoutBcc(MessageRef message);
+// With its BCC header hidden: it is not delivered (CC-02), but goes on to
+// route the message should that be dead-lettered (DLX-07).
+MessageRef WithBccHidden(MessageRef message);
 
 // How long a delayed exchange holds a message with these headers, in
 // milliseconds (PLUG-06); nullopt: not at all.

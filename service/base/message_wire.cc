@@ -222,7 +222,7 @@ class MessageScanner {
       }
       facts_.has_sender_keys = true;
     }
-    facts_.has_bcc = !bcc_type_.empty();
+    if (!bcc_type_.empty()) facts_.bcc = MessageMarks::Bcc::kHeader;
     return facts_;
   }
 

@@ -9,6 +9,7 @@ RoutingInput::RoutingInput(const Message& message)
     : message_(message), keys_{message.routing_key()} {
   if (!message.marks().has_sender_keys) return;
   headers_ = DecodeHeaders(message.encoded());
+  headers_->merge(DecodeHeaders(message.hidden_header()));
   sender_keys_ = SenderKeys(*headers_);
   for (const std::string& key : sender_keys_) keys_.push_back(key);
   headers_->erase(std::string(kBccHeader));

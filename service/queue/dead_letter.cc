@@ -199,11 +199,14 @@ MessageRef MakeDeadLetter(const Message& message, DeathReason reason,
   facts.dead_lettered = true;
   facts.has_expiration = false;
   facts.expiration_ms = 0;
-  if (keys_replaced) facts.has_sender_keys = false;
+  if (keys_replaced) {
+    facts.has_sender_keys = false;
+    facts.bcc = MessageMarks::Bcc::kNone;
+  }
   return Message::Create(
       route.exchange,
       keys_replaced ? *route.routing_key : message.routing_key(), encoded,
-      facts);
+      facts, message.hidden_header());
 }
 
 DeathHistory::DeathHistory(const Message& message) {

@@ -45,12 +45,13 @@ class Departures {
   // Where a queue's share of the batch is gathered, for Send.
   uint32_t ShareOf(TargetId queue) { return shares_.Of(queue); }
 
-  // Gives the message, number `index` of the batch, to these shares. Its BCC
-  // header does not go along (CC-02).
+  // Gives the message, number `index` of the batch, to these shares, with its
+  // BCC header hidden (CC-02).
   void Send(MessageRef message, uint32_t index,
             absl::Span<const uint32_t> shares) {
-    if (message->marks().has_bcc && !shares.empty()) {
-      message = WithoutBcc(std::move(message));
+    if (message->marks().bcc == MessageMarks::Bcc::kHeader &&
+        !shares.empty()) {
+      message = WithBccHidden(std::move(message));
     }
     for (size_t at = 0; at < shares.size(); ++at) {
       Share& share = shares_[shares[at]];

@@ -213,7 +213,9 @@ void Vhost::SendMissed(const NewBinding& binding, Closure done) {
   if (binding.replay.has_value()) missed = binding.replay->messages();
   if (missed.empty()) return std::move(done)();
   if (binding.queue != nullptr) {
-    for (MessageRef& message : missed) message = WithoutBcc(std::move(message));
+    for (MessageRef& message : missed) {
+      message = WithBccHidden(std::move(message));
+    }
     binding.queue->Enqueue(
         std::move(missed),
         [done = std::move(done)](std::vector<uint32_t>) mutable {

@@ -11,6 +11,8 @@ namespace kelpmq::service {
 namespace {
 
 using testing::EncodeHeaders;
+using testing::MessageOf;
+using testing::MessageParts;
 using ::testing::Eq;
 using testing::MessageWithHeaders;
 using ::testing::Optional;
@@ -20,28 +22,42 @@ Table HeadersOf(const MessageRef& message) {
   return DecodeHeaders(message->encoded());
 }
 
-TEST(WithoutBcc, CC_02_LeavesOutBccAndNothingElse) {
+TEST(WithBccHidden, CC_02_LeavesOutBccAndNothingElse) {
   const Table rest = {{"CC", Array{"a"}}, {"bcc", "x"}, {"n", int32_t{5}}};
   Table headers = rest;
   headers["BCC"] = Array{"b", "c"};
   const MessageRef message =
-      WithoutBcc(MessageWithHeaders("x", "key", headers));
+      WithBccHidden(MessageWithHeaders("x", "key", headers));
   EXPECT_EQ(HeadersOf(message), rest);
   EXPECT_EQ(message->exchange(), "x");
   EXPECT_EQ(message->routing_key(), "key");
-  EXPECT_FALSE(message->facts().has_bcc);
-  EXPECT_TRUE(message->facts().has_sender_keys) << "of CC";
+  EXPECT_EQ(message->facts().bcc, MessageMarks::Bcc::kHidden);
+  EXPECT_TRUE(message->facts().has_sender_keys);
+  EXPECT_EQ(DecodeHeaders(message->hidden_header()),
+            (Table{{"BCC", Array{"b", "c"}}}));
 }
 
-TEST(WithoutBcc, NoHeadersAreLeftOfBccAlone) {
+TEST(WithBccHidden, NoHeadersAreLeftOfBccAlone) {
   const MessageRef message =
-      WithoutBcc(MessageWithHeaders("x", "key", {{"BCC", Array{"b"}}}));
+      WithBccHidden(MessageWithHeaders("x", "key", {{"BCC", Array{"b"}}}));
   EXPECT_EQ(message->encoded(), "");
   EXPECT_FALSE(message->facts().has_headers);
-  EXPECT_FALSE(message->facts().has_sender_keys);
+  EXPECT_TRUE(message->facts().has_sender_keys) << "though hidden";
 }
 
-TEST(WithoutBcc, KeepsEveryOtherByteAsItWas) {
+TEST(WithBccHidden, TheHiddenHeaderStaysBesideAnExpirationAndOverEdits) {
+  MessageParts parts;
+  parts.expiration = "1000";
+  parts.headers = {{"BCC", Array{"b"}}, {"x-delay", int32_t{7}}};
+  const MessageRef message = WithDelayServed(WithBccHidden(MessageOf(parts)));
+  EXPECT_EQ(HeadersOf(message), (Table{{"x-delay", int32_t{-7}}}));
+  EXPECT_EQ(DecodeHeaders(message->hidden_header()),
+            (Table{{"BCC", Array{"b"}}}));
+  EXPECT_EQ(message->facts().expiration_ms, 1000u);
+  EXPECT_EQ(&*WithBccHidden(message), &*message) << "once is enough";
+}
+
+TEST(WithBccHidden, KeepsEveryOtherByteAsItWas) {
   const std::string before = WireWriter().Bytes(1, "body").str();
   const std::string after =
       WireWriter().Varint(6, 9).Varint(200, 1).Bytes(201, "unknown").str();
@@ -49,14 +65,14 @@ TEST(WithoutBcc, KeepsEveryOtherByteAsItWas) {
       before + EncodeHeaders({{"BCC", Array{}}}) + after;
   const MessageFacts facts = ScanMessage(encoded, MessageLimits()).value();
   const MessageRef message =
-      WithoutBcc(Message::Create("x", "key", encoded, facts));
+      WithBccHidden(Message::Create("x", "key", encoded, facts));
   EXPECT_EQ(message->encoded(), before + after);
   EXPECT_EQ(message->facts().priority, 9);
 }
 
-TEST(WithoutBcc, AMessageWithoutItIsNotCopied) {
+TEST(WithBccHidden, AMessageWithoutItIsNotCopied) {
   const MessageRef message = MessageWithHeaders("x", "k", {{"CC", Array{}}});
-  EXPECT_EQ(&*WithoutBcc(message), &*message);
+  EXPECT_EQ(&*WithBccHidden(message), &*message);
 }
 
 TEST(DelayOf, PLUG_06_IntegersAboveZeroDelay) {

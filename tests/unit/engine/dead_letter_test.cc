@@ -125,6 +125,50 @@ TEST_F(DeadLetters, DLX_08_AMissingExchangeOrNoRouteDropsThem) {
   DeclareDying("q1", "nope");
   DeclareDying("q2", "amq.direct");
   ASSERT_TRUE(Publish("", "q1", {"z"}, /*mandatory=*/true).ok());
+TEST_F(DeadLetters, DLX_07_WithoutAKeyOfItsOwnCcAndBccKeysRouteAgain) {
+  ASSERT_TRUE(DeclareExchange("dl", "direct").ok());
+  for (const char* name : {"cc", "bcc"}) {
+    ASSERT_TRUE(Declare(name).ok());
+    ASSERT_TRUE(Bind("dl", name, absl::StrCat(name, "-key")).ok());
+  }
+  DeclareDying("q1", "dl");
+  PublishItem item;
+  MessageParts parts;
+  parts.routing_key = "q1";
+  parts.body = "z";
+  parts.headers = {{"CC", Array{"cc-key"}}, {"BCC", Array{"bcc-key"}}};
+  item.message = MessageOf(parts);
+  ASSERT_TRUE(PublishItems({item}).ok());
+  Reject("q1");
+  for (const char* name : {"cc", "bcc"}) {
+    const GetResult got = Take(name);
+    ASSERT_THAT(got.deliveries, SizeIs(1)) << name;
+    const Table headers =
+        DecodeHeaders(got.deliveries[0].message->encoded());
+    EXPECT_EQ(headers.count("CC"), 1u);
+    EXPECT_EQ(headers.count("BCC"), 0u) << "nobody sees it";
+    const Array& deaths = *headers.find("x-death")->second.As<Array>();
+    EXPECT_EQ(deaths[0].As<Table>()->find("routing-keys")->second,
+              Value(Array{"q1", "cc-key"}));
+  }
+}
+
+TEST_F(DeadLetters, DLX_07_AKeyOfItsOwnEndsBcc) {
+  ASSERT_TRUE(Declare("bcc").ok());
+  DeclareDying("q1", "", "q2");
+  DeclareDying("q2", "");
+  PublishItem item;
+  MessageParts parts;
+  parts.routing_key = "q1";
+  parts.headers = {{"BCC", Array{"bcc"}}};
+  item.message = MessageOf(parts);
+  ASSERT_TRUE(PublishItems({item}).ok());
+  EXPECT_EQ(Drain("bcc").size(), 1u) << "as published";
+  Reject("q1");
+  Reject("q2");
+  EXPECT_THAT(Drain("bcc"), IsEmpty());
+}
+
   ASSERT_TRUE(Publish("", "q2", {"z"}, /*mandatory=*/true).ok());
   Reject("q1");
   Reject("q2");
