@@ -163,7 +163,8 @@ void AddDeclareExchange(CLI::App* group, int* exit_code) {
       ->add_option("--type", flags->type,
                    "direct (default), fanout, topic, headers, "
                    "x-consistent-hash, x-modulus-hash, x-random, "
-                   "x-local-random, x-recent-history or x-delayed-message")
+                   "x-local-random, x-recent-history, "
+                   "x-message-deduplication or x-delayed-message")
       ->type_name("TYPE");
   command->add_flag("--durable", flags->durable,
                     "Survives a restart of a durable broker");

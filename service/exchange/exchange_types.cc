@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
+#include "service/exchange/deduplication_exchange.h"
 #include "service/exchange/delayed_exchange.h"
 #include "service/exchange/direct_exchange.h"
 #include "service/exchange/fanout_exchange.h"
@@ -21,12 +22,14 @@ namespace {
 
 constexpr absl::string_view kConsistentHash = "x-consistent-hash";
 constexpr absl::string_view kDelayed = "x-delayed-message";
+constexpr absl::string_view kDeduplication = "x-message-deduplication";
 constexpr absl::string_view kRecentHistory = "x-recent-history";
 
 constexpr absl::string_view kPlainTypes[] = {
     "direct",         "fanout",         "topic",
     "headers",        "x-modulus-hash", "x-random",
-    "x-local-random", kConsistentHash,  kRecentHistory};
+    "x-local-random", kConsistentHash,  kRecentHistory,
+    kDeduplication};
 
 constexpr absl::string_view kDelayedTypeArgument = "x-delayed-type";
 constexpr absl::string_view kHistoryLengthArgument = "x-recent-history-length";
@@ -83,6 +86,11 @@ std::unique_ptr<Exchange> MakePlain(absl::string_view type,
   if (type == kRecentHistory) {
     return std::make_unique<RecentHistoryExchange>(parts.history);
   }
+  if (type == kDeduplication) {
+    return std::make_unique<DeduplicationExchange>(
+        parts.seen,
+        ParseDeduplicationArguments(spec.arguments).value().cache_ttl);
+  }
   return std::make_unique<RandomExchange>(parts.random);
 }
 
@@ -107,16 +115,26 @@ absl::Status CheckTypeArguments(const ExchangeSpec& spec) {
         "integer");
   }
   if (type == kConsistentHash) return ParseHashSource(spec.arguments).status();
+  if (type == kDeduplication) {
+    return ParseDeduplicationArguments(spec.arguments).status();
+  }
   return absl::OkStatus();
 }
 
 ExchangeParts MakeParts(const ExchangeSpec& spec,
-                        std::shared_ptr<RandomSequence> random) {
+                        std::shared_ptr<RandomSequence> random,
+                        const Clock* clock) {
   ExchangeParts parts;
   parts.random = std::move(random);
   if (RoutingType(spec) == kRecentHistory) {
     parts.history =
         std::make_shared<RecentHistory>(HistoryLength(spec).value_or(0));
+  }
+  if (RoutingType(spec) == kDeduplication) {
+    const auto arguments = ParseDeduplicationArguments(spec.arguments);
+    if (arguments.ok()) {
+      parts.seen = std::make_shared<SeenValues>(arguments->cache_size, clock);
+    }
   }
   return parts;
 }

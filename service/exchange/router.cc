@@ -13,7 +13,7 @@ void Router::RemoveQueue(const std::string& name) {
 
 absl::StatusOr<DeclaredExchange> Router::DeclareExchange(
     const ExchangeSpec& spec, bool passive) {
-  const ExchangeParts parts = MakeParts(spec, random_);
+  const ExchangeParts parts = MakeParts(spec, random_, clock_);
   return tables_.Write([&](RoutingTable* table) {
     return table->DeclareExchange(spec, passive, parts);
   });

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "service/base/clock.h"
 #include "service/base/left_right.h"
 #include "service/base/random_sequence.h"
 #include "service/base/types.h"
@@ -31,8 +32,12 @@ class Router {
  public:
   // Starts with the pre-declared exchanges (EXB-01).
   //   seed: of the exchanges that pick a destination at random (PLUG-04).
-  explicit Router(const std::string& vhost, uint64_t seed = 0)
-      : random_(std::make_shared<RandomSequence>(seed)), tables_(vhost) {}
+  //   clock: of those that forget after a time (PLUG-07); null: none does.
+  explicit Router(const std::string& vhost, uint64_t seed = 0,
+                  const Clock* clock = nullptr)
+      : random_(std::make_shared<RandomSequence>(seed)),
+        clock_(clock),
+        tables_(vhost) {}
 
   // Queues are destinations by name, and implicitly bound to the default
   // exchange (EXB-02). The name must not be in use.
@@ -85,6 +90,7 @@ class Router {
 
  private:
   const std::shared_ptr<RandomSequence> random_;
+  const Clock* const clock_;
   LeftRight<RoutingTable> tables_;
 };
 

@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "service/base/types.h"
 #include "service/exchange/router.h"
+#include "tests/testing/fake_clock.h"
 #include "tests/testing/message_encoder.h"
 #include "tests/testing/reason_of.h"
 
@@ -110,7 +111,8 @@ class RoutingFixture : public ::testing::Test {
     return router_.Route(*MessageWithHeaders(exchange, key, {}), &routes);
   }
 
-  Router router_{"/"};
+  FakeClock clock_;
+  Router router_{"/", /*seed=*/0, &clock_};
 };
 
 // The text of an error without the AMQP name before it.

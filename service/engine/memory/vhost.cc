@@ -79,7 +79,7 @@ Vhost::Vhost(std::string name, const Clock* clock, TimerQueue* timers,
       executor_(executor),
       on_exclusive_queue_closed_(std::move(on_exclusive_queue_closed)),
       // A seed of this process.
-      router_(name_, absl::Hash<std::string>()(name_)),
+      router_(name_, absl::Hash<std::string>()(name_), clock),
       policy_strand_(executor) {}
 
 // ---- The queue table ----

@@ -293,6 +293,80 @@ TEST_F(RecentHistoryExchangeTest, NoKeyAloneDecidesWhereItMayStand) {
   EXPECT_FALSE(by_key("t"));
 }
 
+// ---- x-message-deduplication ----
+
+class DeduplicationExchangeTest : public PluginExchanges {
+ protected:
+  void Make(Table arguments) {
+    Queue("q");
+    arguments.emplace("x-cache-size", int32_t{100});
+    Exchange("x", "x-message-deduplication", std::move(arguments));
+    Bind(ToQueue("x", "q", "no key counts"));
+  }
+  // Whether a message with this value is routed.
+  bool Routed(const Value& value, Table more = {}) {
+    more["x-deduplication-header"] = value;
+    return !Route("x", "k", std::move(more)).empty();
+  }
+};
+
+TEST_F(DeduplicationExchangeTest, PLUG_07_RoutesEachValueOnce) {
+  Make({});
+  EXPECT_TRUE(Routed("a"));
+  EXPECT_FALSE(Routed("a"));
+  EXPECT_TRUE(Routed("b"));
+  EXPECT_TRUE(Routed(int32_t{1}));
+  EXPECT_FALSE(Routed(int64_t{1})) << "widths do not count";
+  EXPECT_TRUE(Routed("1"));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(Route("x", "k"), ElementsAre("q")) << "no header";
+  }
+}
+
+TEST_F(DeduplicationExchangeTest, PLUG_07_ForgetsAfterItsTime) {
+  Make({{"x-cache-ttl", int32_t{1000}}});
+  EXPECT_TRUE(Routed("a"));
+  EXPECT_TRUE(Routed("b", {{"x-cache-ttl", int32_t{2000}}}));
+  clock_.Advance(absl::Milliseconds(999));
+  EXPECT_FALSE(Routed("a")) << "and a duplicate does not prolong it";
+  clock_.Advance(absl::Milliseconds(1));
+  EXPECT_TRUE(Routed("a"));
+  EXPECT_FALSE(Routed("b"));
+  clock_.Advance(absl::Milliseconds(1000));
+  EXPECT_TRUE(Routed("b"));
+}
+
+TEST_F(DeduplicationExchangeTest, PLUG_07_ForgetsTheOldestWhenItIsFull) {
+  Make({{"x-cache-size", "2"}});
+  EXPECT_TRUE(Routed("a"));
+  EXPECT_TRUE(Routed("b"));
+  EXPECT_TRUE(Routed("c"));
+  EXPECT_FALSE(Routed("b"));
+  EXPECT_FALSE(Routed("c"));
+  EXPECT_TRUE(Routed("a"));
+}
+
+TEST_F(DeduplicationExchangeTest, PLUG_07_SeesWhatFoundNoQueue) {
+  Exchange("x", "x-message-deduplication", {{"x-cache-size", int32_t{9}}});
+  EXPECT_FALSE(Routed("a"));
+  Queue("q");
+  Bind(ToQueue("x", "q"));
+  EXPECT_FALSE(Routed("a"));
+  EXPECT_FALSE(router_.RoutesByKeyAlone(
+      *testing::MessageWithHeaders("x", "k", {})));
+}
+
+TEST_F(DeduplicationExchangeTest, PLUG_07_ArgumentsAreChecked) {
+  for (const Table& arguments :
+       {Table{}, Table{{"x-cache-size", int32_t{0}}},
+        Table{{"x-cache-size", "many"}},
+        Table{{"x-cache-size", int32_t{1}}, {"x-cache-ttl", int32_t{0}}},
+        Table{{"x-cache-size", int32_t{1}}, {"x-cache-persistence", "tape"}}}) {
+    EXPECT_EQ(ReasonOfDeclare("x-message-deduplication", arguments),
+              "INVALID_ARGUMENT_VALUE");
+  }
+}
+
 // ---- x-delayed-message ----
 
 class DelayedExchangeTest : public PluginExchanges {
