@@ -278,7 +278,7 @@ void Queue::PublishCounts() {
 
 void Queue::CarryOut(QueueEffects&& effects) {
   CarryOutHere(&effects);
-  if (!effects.dead.empty()) PublishDead(effects.dead, nullptr);
+  if (!effects.dead.empty()) PublishDead(std::move(effects.dead), nullptr);
 }
 
 void Queue::CarryOut(QueueEffects&& effects, Closure then) {
@@ -286,7 +286,7 @@ void Queue::CarryOut(QueueEffects&& effects, Closure then) {
   if (effects.dead.empty()) {
     std::move(then)();
   } else {
-    PublishDead(effects.dead, std::move(then));
+    PublishDead(std::move(effects.dead), std::move(then));
   }
 }
 
@@ -310,25 +310,45 @@ void Queue::CarryOutHere(QueueEffects* effects) {
   ArmTimer();
 }
 
-void Queue::PublishDead(const std::vector<QueueEffects::Dead>& dead,
-                        Closure then) {
-  if (environment_.on_dead_letters != nullptr) {
-    environment_.on_dead_letters(MakeDeadLetters(dead), std::move(then));
-  } else if (then != nullptr) {
-    std::move(then)();
+void Queue::PublishDead(std::vector<DeadMessage> dead, Closure then) {
+  if (environment_.on_dead_letters == nullptr) {
+    if (then != nullptr) std::move(then)();
+    return;
   }
+  environment_.on_dead_letters(
+      MakeDeadLetters(std::move(dead)),
+      [self = shared_from_this(),
+       then = std::move(then)](std::vector<LetterFate> fates) mutable {
+        if (fates.empty()) {
+          if (then != nullptr) std::move(then)();
+          return;
+        }
+        self->Post([self = self.get(), fates = std::move(fates),
+                    then = std::move(then)]() mutable {
+          self->OnLetterFates(fates);
+          if (then != nullptr) std::move(then)();
+        });
+      });
 }
 
-std::vector<MessageRef> Queue::MakeDeadLetters(
-    const std::vector<QueueEffects::Dead>& dead) const {
+void Queue::OnLetterFates(const std::vector<LetterFate>& fates) {
+  QueueEffects effects;
+  core_.OnLetterFates(fates, Now(), &effects);
+  PublishCounts();
+  CarryOut(std::move(effects));
+}
+
+std::vector<DeadLetter> Queue::MakeDeadLetters(
+    std::vector<DeadMessage> dead) const {
   const QueueArguments& arguments = core_.arguments();
   const DeadLetterRoute route{spec_.name, *arguments.dead_letter_exchange,
                               arguments.dead_letter_routing_key};
-  const absl::Time now = Now();
-  std::vector<MessageRef> letters;
+  std::vector<DeadLetter> letters;
   letters.reserve(dead.size());
-  for (const QueueEffects::Dead& one : dead) {
-    letters.push_back(MakeDeadLetter(*one.message, one.reason, route, now));
+  for (DeadMessage& one : dead) {
+    letters.push_back(
+        {MakeDeadLetter(*one.message, one.reason, route, one.time),
+         one.letter_id, std::move(one.reached)});
   }
   return letters;
 }

@@ -34,9 +34,12 @@ struct QueueEnvironment {
   // of it and before the call that caused it completes; holds no lock.
   absl::AnyInvocable<void(const QueueRef&, CancelReason)> on_closed;
   // Publishes messages that died in this queue, each with the dead-letter
-  // exchange as its exchange; the closure is to run once their targets have
-  // taken them. Called on the strand; holds no lock. Null: they are dropped.
-  absl::AnyInvocable<void(std::vector<MessageRef>, Closure)> on_dead_letters;
+  // exchange as its exchange; `done` is to run once their targets have taken or
+  // refused them, with the fates of those that have an id. Called on the
+  // strand; holds no lock. Null: they are dropped.
+  using LettersDone = absl::AnyInvocable<void(std::vector<LetterFate>)>;
+  absl::AnyInvocable<void(std::vector<DeadLetter>, LettersDone)>
+      on_dead_letters;
 };
 
 // One queue, callable from any thread: a strand, a QueueCore, and the carrying
@@ -122,10 +125,10 @@ class Queue : public QueueHandle,
   void CarryOut(QueueEffects&& effects, Closure then);
   // All but dead letters.
   void CarryOutHere(QueueEffects* effects);
-  void PublishDead(const std::vector<QueueEffects::Dead>& dead, Closure then);
+  void PublishDead(std::vector<DeadMessage> dead, Closure then);
   void CarryOut(QueueEffects::SinkEvent event);
-  std::vector<MessageRef> MakeDeadLetters(
-      const std::vector<QueueEffects::Dead>& dead) const;
+  std::vector<DeadLetter> MakeDeadLetters(std::vector<DeadMessage> dead) const;
+  void OnLetterFates(const std::vector<LetterFate>& fates);
   // Sees to it that OnTimer runs in time: no later than the core's next_wake.
   void ArmTimer();
   void OnTimer();

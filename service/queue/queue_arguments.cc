@@ -30,13 +30,19 @@ constexpr absl::string_view kComparedArguments[] = {
     "x-queue-type",
     "x-delivery-limit",
     "x-quorum-initial-group-size",
+    "x-delayed-retry-type",
+    "x-delayed-retry-min",
+    "x-delayed-retry-max",
 };
 
 // What only the other type of queue knows (ARGS-02). RabbitMQ 4.3 passes over
 // x-max-priority on a quorum queue, so it is not among these.
 constexpr absl::string_view kNotClassic[] = {"x-delivery-limit",
                                              "x-dead-letter-strategy",
-                                             "x-quorum-initial-group-size"};
+                                             "x-quorum-initial-group-size",
+                                             "x-delayed-retry-type",
+                                             "x-delayed-retry-min",
+                                             "x-delayed-retry-max"};
 constexpr absl::string_view kNotQuorum[] = {"x-queue-mode", "x-queue-version",
                                             "x-queue-master-locator"};
 
@@ -244,6 +250,13 @@ std::optional<uint64_t> DeliveryLimitOf(const QueueArguments& arguments) {
   return static_cast<uint64_t>(limit);
 }
 
+bool KeepsDeadLetters(const QueueArguments& arguments) {
+  return arguments.type == QueueType::kQuorum &&
+         arguments.dead_letter_strategy == DeadLetterStrategy::kAtLeastOnce &&
+         arguments.overflow == Overflow::kRejectPublish &&
+         arguments.dead_letter_exchange.has_value();
+}
+
 absl::Status CheckQueueName(absl::string_view name) {
   if (name.empty() || name.size() > kMaxNameBytes || !IsValidUtf8(name)) {
     return MakeError(Reason::kInvalidName,
@@ -312,8 +325,19 @@ absl::StatusOr<QueueArguments> ParseQueueArguments(const QueueSpec& spec,
         absl::StrCat(": \"unsupported queue version '", *version, "'\""));
   }
   result.single_active_consumer = reader.Bool("x-single-active-consumer");
+  // The plug-in does nothing in a quorum queue.
+  result.deduplicates = reader.Bool("x-message-deduplication") &&
+                        result.type == QueueType::kClassic;
   reader.Positive("x-quorum-initial-group-size");
   result.delivery_limit = reader.Integer("x-delivery-limit");
+  result.retry_delay.type = static_cast<RetryDelay::Type>(
+      reader.OneOf("x-delayed-retry-type",
+                   {"disabled", "all", "failed", "returned"},
+                   "invalid_delayed_retry_type"));
+  result.retry_delay.min = Millis(reader.NonNegative("x-delayed-retry-min"))
+                               .value_or(absl::ZeroDuration());
+  result.retry_delay.max = Millis(reader.NonNegative("x-delayed-retry-max"))
+                               .value_or(absl::InfiniteDuration());
   if (auto timeout = reader.NonNegative("x-consumer-timeout");
       timeout.has_value() && *timeout > 0) {
     result.consumer_timeout = absl::Milliseconds(*timeout);

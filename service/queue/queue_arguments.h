@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "service/base/types.h"
+#include "service/queue/delayed_returns.h"
 
 namespace kelpmq::service {
 
@@ -32,8 +33,10 @@ struct QueueArguments {
   DeadLetterStrategy dead_letter_strategy = DeadLetterStrategy::kAtMostOnce;
   std::optional<uint8_t> max_priority;  // classic queues alone
   bool single_active_consumer = false;
+  bool deduplicates = false;  // PLUG-07; classic queues alone
   // Negative: none. Unset: that of the queue's type (DeliveryLimitOf).
   std::optional<int64_t> delivery_limit;
+  RetryDelay retry_delay;  // quorum queues alone
   // How long a delivery may stay unsettled (LIMIT-05).
   absl::Duration consumer_timeout = absl::InfiniteDuration();
 };
@@ -41,6 +44,10 @@ struct QueueArguments {
 // How often a message may come back (QUORUM-03): as RabbitMQ 4 has it, 20 times
 // in a quorum queue that does not say; nullopt is without limit.
 std::optional<uint64_t> DeliveryLimitOf(const QueueArguments& arguments);
+
+// Whether dead letters are kept until they have a route and room: it takes a
+// quorum queue that refuses what it has no room for (DLX-17).
+bool KeepsDeadLetters(const QueueArguments& arguments);
 
 // 1 to kMaxNameBytes bytes of UTF-8, no `amq.` prefix.
 //   INVALID_NAME, RESERVED_NAME (QNAME-03)

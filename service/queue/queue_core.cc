@@ -47,6 +47,7 @@ QueueCore::QueueCore(QueueSpec spec, QueueArguments arguments,
                                : SingleActive::Succession::kAtLeave,
                            &dispatcher_);
   }
+  if (arguments_.deduplicates) present_keys_.emplace();
 }
 
 QueueCore::~QueueCore() = default;
@@ -61,15 +62,20 @@ std::vector<uint32_t> QueueCore::Enqueue(std::vector<MessageRef> messages,
   DropExpired(now, effects);
   for (uint32_t i = 0; i < messages.size() && !closed(); ++i) {
     MessageRef& message = messages[i];
-    if (limited && limit_.Refuses(ready_.size(), ready_.bytes(),
+    if (limited && limit_.Refuses(ready_.size() + letters_.size(),
+                                  ready_.bytes() + letters_.bytes(),
                                   message->marks().payload_bytes)) {
       if (limit_.dead_letters_refused()) {
-        Die(std::move(message), DeathReason::kMaxLength, effects);
+        Die(std::move(message), DeathReason::kMaxLength, now, effects);
       }
       refused.push_back(i);
       continue;
     }
     const Deadline expires = ExpiryOf(*message, now);
+    if (present_keys_.has_value() &&
+        !present_keys_->Enter(*message, expires, now)) {
+      continue;  // dropped, and confirmed
+    }
     ready_.Append(std::move(message), expires);
     if (limited || !expires.is_never()) Admit(now, effects);
   }
@@ -92,106 +98,29 @@ void QueueCore::Admit(absl::Time now, QueueEffects* effects) {
   const size_t count = ready_.size();
   while (ready_.size() == count && OfferHead(now, effects)) {
   }
-  DropOverLimit(effects);
+  DropOverLimit(now, effects);
   Dispatch(now, effects);
 }
 
 void QueueCore::DropExpiredHeads(absl::Time now, QueueEffects* effects) {
   while (ready_.HeadExpires().IsDue(now)) {
-    Die(ready_.PopHead().message, DeathReason::kExpired, effects);
+    Die(ready_.PopHead().message, DeathReason::kExpired, now, effects);
   }
 }
 
-void QueueCore::DropOverLimit(QueueEffects* effects) {
+void QueueCore::DropOverLimit(absl::Time now, QueueEffects* effects) {
   while (!ready_.empty() && limit_.DropsHead(ready_.size(), ready_.bytes())) {
-    Die(ready_.PopHead().message, DeathReason::kMaxLength, effects);
+    Die(ready_.PopHead().message, DeathReason::kMaxLength, now, effects);
   }
-}
-
-void QueueCore::Die(MessageRef message, DeathReason reason,
-                    QueueEffects* effects) {
-  if (!arguments_.dead_letter_exchange.has_value()) return;
-  effects->dead.push_back({std::move(message), reason});
-}
-
-std::vector<uint64_t> QueueCore::Settle(SettleAction action,
-                                        absl::Span<const uint64_t> delivery_ids,
-                                        absl::Time now, QueueEffects* effects) {
-  std::vector<uint64_t> lost;
-  for (uint64_t id : delivery_ids) {
-    std::optional<UnackedDelivery> delivery = unacked_.Take(id);
-    if (!delivery.has_value()) {
-      lost.push_back(id);
-      continue;
-    }
-    Uncount(*delivery);
-    if (action == SettleAction::kRequeue) {
-      ReturnToPlace(*std::move(delivery), effects);
-    } else if (action == SettleAction::kDiscard) {
-      Die(std::move(delivery->message.message), DeathReason::kRejected,
-          effects);
-    }
-  }
-  // Before anybody can take what came back (LEN-02).
-  DropOverLimit(effects);
-  Dispatch(now, effects);
-  return lost;
-}
-
-uint64_t QueueCore::Release(const DeliverySink* sink, absl::Time now,
-                            QueueEffects* effects) {
-  RemoveReceivers(sink, now, effects);
-  const size_t held = TakeHeldBy(sink, [&](UnackedDelivery delivery) {
-    ReturnToPlace(std::move(delivery), effects);
-  });
-  if (closed()) return 0;
-  DropOverLimit(effects);
-  Dispatch(now, effects);
-  return held;
-}
-
-size_t QueueCore::TakeHeldBy(
-    const DeliverySink* sink,
-    absl::FunctionRef<void(UnackedDelivery delivery)> visit) {
-  const std::optional<HolderIndex> index = holders_.Find(sink);
-  if (!index.has_value()) return 0;
-  const Holder& holder = holders_[*index];
-  const size_t held = holder.delivery_count;
-  unacked_.TakeHeldBy(*index, holder.first_delivery_id, held,
-                      [&](uint64_t, UnackedDelivery delivery) {
-                        Uncount(delivery);
-                        visit(std::move(delivery));
-                      });
-  return held;
 }
 
 uint64_t QueueCore::Purge(QueueEffects* effects) {
   const uint64_t dropped = ready_.size();
   ready_.Clear();
+  // Of what is out as well, as the plug-in does.
+  if (present_keys_.has_value()) present_keys_->Clear();
   FinishDrains(effects);
   return dropped;
-}
-
-void QueueCore::Uncount(const UnackedDelivery& delivery) {
-  const Message& message = *delivery.message.message;
-  unacked_bytes_ -= message.marks().payload_bytes;
-  --holders_[delivery.holder].delivery_count;
-  holders_.DropIfUnused(delivery.holder);
-  if (Consumer* consumer = FindConsumer(delivery.consumer_id)) {
-    dispatcher_.Settled(consumer, WindowBytes(message));
-    if (single_active_.has_value()) single_active_->Settled(consumer);
-  }
-}
-
-void QueueCore::ReturnToPlace(UnackedDelivery delivery, QueueEffects* effects) {
-  QueuedMessage& message = delivery.message;
-  ++message.delivery_count;
-  if (delivery_limit_.has_value() &&
-      message.delivery_count > *delivery_limit_) {
-    Die(std::move(message.message), DeathReason::kDeliveryLimit, effects);
-  } else {
-    ready_.Return(std::move(message));
-  }
 }
 
 // ---- Time, and the end ----
@@ -207,11 +136,19 @@ void QueueCore::ApplyArguments(QueueArguments effective, absl::Time now,
   effective.type = arguments_.type;
   effective.max_priority = arguments_.max_priority;
   effective.single_active_consumer = arguments_.single_active_consumer;
+  effective.deduplicates = arguments_.deduplicates;
   if (effective.expires != arguments_.expires) lease_start_ = now;
   arguments_ = std::move(effective);
   limit_ = LengthLimit(arguments_);
   delivery_limit_ = DeliveryLimitOf(arguments_);
-  DropOverLimit(effects);
+  if (!KeepsDeadLetters(arguments_)) {
+    std::vector<DeadMessage> letters;
+    letters_.LetGo(&letters);
+    if (arguments_.dead_letter_exchange.has_value()) {
+      effects->dead.insert(effects->dead.end(), letters.begin(), letters.end());
+    }
+  }
+  DropOverLimit(now, effects);
   Dispatch(now, effects);
 }
 
@@ -221,7 +158,8 @@ absl::Time QueueCore::unused_since() const {
 
 absl::Time QueueCore::next_wake() const {
   if (closed()) return absl::InfiniteFuture();
-  absl::Time wake = unacked_.NextDeadline();
+  absl::Time wake = std::min(unacked_.NextDeadline(), returns_.next_due());
+  if (letters_.size() > 0) wake = std::min(wake, letters_.next_attempt());
   const Deadline head_expires = ready_.HeadExpires();
   if (!head_expires.is_never()) wake = std::min(wake, head_expires.time());
   if (arguments_.expires.has_value() && consumers_.empty()) {
@@ -243,12 +181,16 @@ void QueueCore::OnTime(absl::Time now, QueueEffects* effects) {
     lose.reason = LostReason::kDeliveryTimeout;
     AddEvent(holder, std::move(lose), effects);
   }
+  returns_.TakeDue(now, [this](QueuedMessage message) {
+    ready_.Return(std::move(message));
+  });
   for (UnackedDelivery& delivery : due) {
     Uncount(delivery);
-    ReturnToPlace(std::move(delivery), effects);
+    ReturnToPlace(std::move(delivery), ReturnCause::kLost, now, effects);
   }
-  DropOverLimit(effects);
+  DropOverLimit(now, effects);
   Dispatch(now, effects);
+  SendKeptLetters(now, effects);
 
   if (arguments_.expires.has_value() && !closed() && consumers_.empty() &&
       LeaseStart() + *arguments_.expires <= now) {
@@ -287,6 +229,7 @@ void QueueCore::Close(CancelReason reason, QueueEffects* effects) {
     dispatcher_.Remove(consumer.get());
   }
   single_active_.reset();
+  present_keys_.reset();
   consumers_.clear();
   draining_.clear();
   while (!waiting_gets_.empty()) {
@@ -294,6 +237,8 @@ void QueueCore::Close(CancelReason reason, QueueEffects* effects) {
                      effects);
   }
   ready_.Clear();
+  returns_.Clear();
+  letters_.Clear();
   holders_.Clear();
 }
 

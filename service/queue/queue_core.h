@@ -19,9 +19,12 @@
 #include "service/base/error.h"
 #include "service/base/types.h"
 #include "service/engine/engine.h"
+#include "service/queue/delayed_returns.h"
 #include "service/queue/dispatcher.h"
 #include "service/queue/holders.h"
+#include "service/queue/kept_letters.h"
 #include "service/queue/length_limit.h"
+#include "service/queue/present_keys.h"
 #include "service/queue/queue_arguments.h"
 #include "service/queue/queue_effects.h"
 #include "service/queue/ready_list.h"
@@ -94,6 +97,10 @@ class QueueCore {
   uint64_t Release(const DeliverySink* sink, absl::Time now,
                    QueueEffects* effects);
 
+  // What became of letters that effects named by id.
+  void OnLetterFates(absl::Span<const LetterFate> fates, absl::Time now,
+                     QueueEffects* effects);
+
   // Drops the ready messages (QPURGE-01); how many that were.
   uint64_t Purge(QueueEffects* effects);
   // Closes. The number of ready messages; nullopt if it had closed already.
@@ -116,8 +123,11 @@ class QueueCore {
   bool closed() const { return closed_.has_value(); }
   size_t ready_count() const { return ready_.size(); }
   size_t unacked_count() const { return unacked_.size(); }
-  // Of bodies, ready or out.
-  uint64_t message_bytes() const { return ready_.bytes() + unacked_bytes_; }
+  // Of bodies: ready, out, or kept for later.
+  uint64_t message_bytes() const {
+    return ready_.bytes() + unacked_bytes_ + returns_.bytes() +
+           letters_.bytes();
+  }
   size_t consumer_count() const { return consumers_.size(); }
   // Since when no one consumes, declares or gets; InfinitePast: someone
   // consumes.
@@ -128,7 +138,7 @@ class QueueCore {
   const QueueArguments& arguments() const { return arguments_; }
 
  private:
-  // ---- Messages (queue_core.cc) ----
+  // ---- Messages in (queue_core.cc) ----
   // When a message that comes now expires (TTL-04).
   Deadline ExpiryOf(const Message& message, absl::Time now) const {
     const bool never =
@@ -143,15 +153,25 @@ class QueueCore {
     if (!ready_.HeadExpires().is_never()) DropExpiredHeads(now, effects);
   }
   void DropExpiredHeads(absl::Time now, QueueEffects* effects);
-  void DropOverLimit(QueueEffects* effects);
+  void DropOverLimit(absl::Time now, QueueEffects* effects);
+
+  // ---- What comes back, and what dies (queue_core_returns.cc) ----
   // The queue is done with a message that was not acked.
-  void Die(MessageRef message, DeathReason reason, QueueEffects* effects);
+  void Die(MessageRef message, DeathReason reason, absl::Time now,
+           QueueEffects* effects);
+  // Has the letters published whose turn it is.
+  void SendKeptLetters(absl::Time now, QueueEffects* effects) {
+    if (letters_.size() > 0) letters_.TakeDue(now, &effects->dead);
+  }
   // Ends what counts a delivery as out, other than `unacked_` itself.
   void Uncount(const UnackedDelivery& delivery);
-  void ReturnToPlace(UnackedDelivery delivery, QueueEffects* effects);
+  void ReturnToPlace(UnackedDelivery delivery, ReturnCause cause,
+                     absl::Time now, QueueEffects* effects);
   // Takes what the sink holds out of `unacked_`; how many that were.
   size_t TakeHeldBy(const DeliverySink* sink,
                     absl::FunctionRef<void(UnackedDelivery delivery)> visit);
+
+  // ---- The end (queue_core.cc) ----
   // From when on the queue counts as unused for its expiry.
   absl::Time LeaseStart() const { return std::max(last_use_, lease_start_); }
   void Close(CancelReason reason, QueueEffects* effects);
@@ -189,9 +209,12 @@ class QueueCore {
   ReadyList ready_;
   Unacked unacked_;
   uint64_t unacked_bytes_ = 0;  // of bodies
+  DelayedReturns returns_;      // neither ready nor out
+  KeptLetters letters_;
   Holders holders_;
   Dispatcher dispatcher_;
   std::optional<SingleActive> single_active_;
+  std::optional<PresentKeys> present_keys_;  // PLUG-07
   absl::btree_map<ConsumerId, std::unique_ptr<Consumer>> consumers_;
   std::map<uint64_t, std::unique_ptr<WaitingGet>> waiting_gets_;
   std::vector<ConsumerId> draining_;

@@ -10,7 +10,7 @@
 #include "absl/status/statusor.h"
 #include "service/base/types.h"
 #include "service/engine/engine.h"
-#include "service/queue/dead_letter.h"
+#include "service/queue/kept_letters.h"
 
 namespace kelpmq::service {
 
@@ -44,18 +44,14 @@ struct QueueEffects {
     uint64_t wait_id = 0;
     absl::StatusOr<GetResult> result;  // `queue` is left to the shell
   };
-  // A message that died here, to be made a dead letter.
-  struct Dead {
-    MessageRef message;
-    DeathReason reason = DeathReason::kRejected;
-  };
 
   // In order. Deliveries that follow each other at one sink and one consumer
   // are one event, whatever happened at other sinks in between.
   std::vector<SinkEvent> events;
   std::vector<AnsweredGet> answered;
-  // In the order in which they died; empty without a dead-letter exchange.
-  std::vector<Dead> dead;
+  // To be made dead letters, in the order in which they died; empty without a
+  // dead-letter exchange.
+  std::vector<DeadMessage> dead;
   // The queue closed during this operation.
   std::optional<CancelReason> closed;
 };

@@ -199,14 +199,15 @@ class TimedBench {
     environment.clock = &clock_;
     environment.timers = &timers_;
     environment.executor = &executor_;
-    environment.on_dead_letters = [this](std::vector<MessageRef> letters,
-                                         Closure done) {
-      for (const MessageRef& letter : letters) {
-        in_order = in_order && letter->facts().payload_bytes >= last_size_;
-        last_size_ = letter->facts().payload_bytes;
+    environment.on_dead_letters = [this](std::vector<DeadLetter> letters,
+                                         QueueEnvironment::LettersDone done) {
+      for (const DeadLetter& letter : letters) {
+        const size_t size = letter.message->facts().payload_bytes;
+        in_order = in_order && size >= last_size_;
+        last_size_ = size;
         ++dead;
       }
-      if (done != nullptr) std::move(done)();
+      std::move(done)({});
     };
     queue = Queue::Create(std::move(spec), kNoOwner, std::move(environment));
   }

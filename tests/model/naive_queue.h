@@ -38,6 +38,12 @@ class NaiveQueue {
     bool buries = false;   // ... which become dead letters
     bool dead_letters = false;
     std::optional<uint64_t> delivery_limit;
+    // What comes back waits: this long for each time, up to the most.
+    absl::Duration retry_min = absl::ZeroDuration();
+    absl::Duration retry_max = absl::InfiniteDuration();
+    bool retry_requeued_alone = false;
+    bool keeps_letters = false;  // until they are delivered
+    bool deduplicates = false;
   };
   struct Publication {
     std::string body;
@@ -45,6 +51,7 @@ class NaiveQueue {
     size_t encoded_bytes = 0;
     int priority = 0;
     absl::Duration expiration = absl::InfiniteDuration();
+    std::string key;  // of its duplicates
   };
   struct ConsumerOptions {
     int sink = 0;
@@ -66,7 +73,7 @@ class NaiveQueue {
   std::vector<std::string> answers;
   std::vector<size_t> room;  // deliveries that a sink still takes, by sink
 
-  std::vector<std::string> dead;  // "body reason"
+  std::vector<std::string> dead;  // "body reason"; of those kept with the id
 
   // The indexes of those refused.
   std::vector<uint32_t> Publish(const std::vector<Publication>& batch,
@@ -76,10 +83,11 @@ class NaiveQueue {
     for (uint32_t i = 0; i < batch.size() && !closed; ++i) {
       const Publication& p = batch[i];
       if (options_.rejects &&
-          IsOver(ready() + 1, ready_bytes() + p.body.size())) {
+          IsOver(ready() + letters_.size() + 1,
+                 ready_bytes() + letter_bytes() + p.body.size())) {
         Message message;
         message.body = p.body;
-        if (options_.buries) Die(message, "maxlen");
+        if (options_.buries) Die(message, "maxlen", now);
         refused.push_back(i);
         continue;
       }
@@ -93,6 +101,8 @@ class NaiveQueue {
           std::min(priority, options_.quorum ? 31 : options_.highest_priority);
       const absl::Duration ttl = std::min(options_.message_ttl, p.expiration);
       message.expires = now + ttl;
+      message.key = p.key;
+      if (options_.deduplicates && IsDuplicate(p.key, now)) continue;
       messages_.push_back(message);
       if (!options_.max_length && !options_.max_bytes &&
           ttl == absl::InfiniteDuration()) {
@@ -102,7 +112,7 @@ class NaiveQueue {
       const uint64_t before = ready();
       while (ready() == before && OfferHead(now)) {
       }
-      DropOverLimit();
+      DropOverLimit(now);
       Dispatch(now);
     }
     if (!closed) Dispatch(now);
@@ -199,14 +209,14 @@ class NaiveQueue {
       if (it == messages_.end()) {
         lost.push_back(id);
       } else if (action == SettleAction::kRequeue) {
-        TakeBack(*it);
+        TakeBack(*it, /*requeued=*/true, now);
       } else {
         Settled(*it);
-        if (action == SettleAction::kDiscard) Die(*it, "rejected");
+        if (action == SettleAction::kDiscard) Die(*it, "rejected", now);
         messages_.erase(it);
       }
     }
-    DropOverLimit();
+    DropOverLimit(now);
     Dispatch(now);
     return lost;
   }
@@ -227,7 +237,7 @@ class NaiveQueue {
     }
     std::set<uint64_t> held;  // comes back in the order in which it went out
     for (const Message& message : messages_) {
-      if (message.delivery_id != 0 && message.sink == sink) {
+      if (IsOut(message) && message.sink == sink) {
         held.insert(message.delivery_id);
       }
     }
@@ -243,8 +253,8 @@ class NaiveQueue {
     }
     if (takers_.size() < before) AfterLeaving(now);
     if (closed) return 0;
-    for (uint64_t id : held) TakeBack(*FindOut(id));
-    DropOverLimit();
+    for (uint64_t id : held) TakeBack(*FindOut(id), /*requeued=*/false, now);
+    DropOverLimit(now);
     Dispatch(now);
     return held.size();
   }
@@ -255,6 +265,7 @@ class NaiveQueue {
         std::remove_if(messages_.begin(), messages_.end(),
                        [](const Message& m) { return m.delivery_id == 0; }),
         messages_.end());
+    for (Message& message : messages_) message.key.clear();
     FinishDrains();
     return dropped;
   }
@@ -274,16 +285,29 @@ class NaiveQueue {
     std::vector<std::pair<absl::Time, uint64_t>> due;
     std::map<int, std::set<uint64_t>> lost;
     for (const Message& message : messages_) {
-      if (message.delivery_id != 0 && message.deadline <= now) {
+      if (IsOut(message) && message.deadline <= now) {
         due.emplace_back(message.deadline, message.delivery_id);
         lost[message.sink].insert(message.delivery_id);
       }
     }
     for (const auto& [sink, ids] : lost) Lose(sink, ids, "timeout");
     std::sort(due.begin(), due.end());
-    for (const auto& [deadline, id] : due) TakeBack(*FindOut(id));
-    DropOverLimit();
+    std::map<std::pair<absl::Time, uint64_t>, Message*> ripe;
+    for (Message& message : messages_) {
+      if (message.delivery_id == kWaits && message.deadline <= now) {
+        ripe[{message.deadline, message.returned}] = &message;
+      }
+    }
+    for (auto& [when, message] : ripe) {
+      message->delivery_id = 0;
+      message->returned = ++last_return_;
+    }
+    for (const auto& [deadline, id] : due) {
+      TakeBack(*FindOut(id), /*requeued=*/false, now);
+    }
+    DropOverLimit(now);
     Dispatch(now);
+    if (!closed) SendLetters(now);
     if (!closed && consumers() == 0 && LeaseEnd() <= now) Close("expired");
   }
 
@@ -292,7 +316,14 @@ class NaiveQueue {
     if (closed) return;
     if (options.expires != options_.expires) lease_start_ = now;
     options_ = options;
-    DropOverLimit();
+    if (!options_.keeps_letters) {
+      for (const Letter& letter : letters_) {
+        if (letter.state == Letter::kSent || !options_.dead_letters) continue;
+        dead.push_back(absl::StrCat(letter.text, " 0"));
+      }
+      letters_.clear();
+    }
+    DropOverLimit(now);
     Dispatch(now);
   }
   const Options& options() const { return options_; }
@@ -315,10 +346,17 @@ class NaiveQueue {
     }
     return sum;
   }
-  uint64_t unacked() const { return messages_.size() - ready(); }
+  uint64_t unacked() const {
+    return std::count_if(messages_.begin(), messages_.end(), IsOut);
+  }
   uint64_t bytes() const {
-    uint64_t sum = 0;
+    uint64_t sum = letter_bytes();
     for (const Message& message : messages_) sum += message.body.size();
+    return sum;
+  }
+  uint64_t letter_bytes() const {
+    uint64_t sum = 0;
+    for (const Letter& letter : letters_) sum += letter.bytes;
     return sum;
   }
   size_t consumers() const {
@@ -332,10 +370,28 @@ class NaiveQueue {
     for (const Message& message : messages_) {
       if (message.delivery_id != 0) wake = std::min(wake, message.deadline);
     }
+    for (const Letter& letter : letters_) {
+      if (letter.state == Letter::kFailed) wake = std::min(wake, letter.again);
+    }
     return wake;
   }
   uint64_t last_delivery_id() const { return last_delivery_; }
   uint64_t last_consumer_id() const { return last_consumer_; }
+
+  // What became of the letters sent so far: true, delivered.
+  void OnFates(const std::map<uint64_t, bool>& fates, absl::Time now) {
+    for (const auto& [id, delivered] : fates) {
+      for (size_t i = 0; i < letters_.size(); ++i) {
+        Letter& letter = letters_[i];
+        if (letter.id != id || letter.state == Letter::kInLine) continue;
+        letter.state = Letter::kFailed;
+        letter.again = now + absl::Seconds(10);
+        if (delivered) letters_.erase(letters_.begin() + i);
+        break;
+      }
+    }
+    SendLetters(now);
+  }
 
   bool closed = false;
 
@@ -354,18 +410,48 @@ class NaiveQueue {
  private:
   struct Message {
     std::string body;
+    std::string key;
     size_t window_bytes = 0;
     size_t encoded_bytes = 0;
     uint32_t count = 0;
-    uint64_t delivery_id = 0;  // 0: ready
+    uint64_t delivery_id = 0;  // 0: ready; kWaits
     int sink = 0;
     uint64_t consumer = 0;
-    absl::Time deadline;
+    absl::Time deadline;  // of the delivery, or when the wait is over
     int level = 0;
     absl::Time expires;
     // In a quorum queue: how many had come back when it did; 0: never out.
     uint64_t returned = 0;
   };
+  // It has come back and is not ready yet.
+  static constexpr uint64_t kWaits = UINT64_MAX;
+  static bool IsOut(const Message& message) {
+    return message.delivery_id != 0 && message.delivery_id != kWaits;
+  }
+
+  // A dead letter that is kept.
+  struct Letter {
+    uint64_t id = 0;
+    std::string text;  // "body reason"
+    uint64_t bytes = 0;
+    enum { kInLine, kSent, kFailed } state = kInLine;
+    absl::Time again;  // when it is sent anew
+  };
+  void SendLetters(absl::Time now) {
+    size_t under_way = 0;
+    for (Letter& letter : letters_) {
+      if (letter.state != Letter::kInLine) ++under_way;
+    }
+    for (Letter& letter : letters_) {
+      const bool again =
+          letter.state == Letter::kFailed && letter.again <= now;
+      const bool first = letter.state == Letter::kInLine && under_way < 32;
+      if (!again && !first) continue;
+      if (first) ++under_way;
+      letter.state = Letter::kSent;
+      dead.push_back(absl::StrCat(letter.text, " ", letter.id));
+    }
+  }
 
   // Whether a goes before b, which came later.
   static bool GoesBefore(const Message& a, const Message& b) {
@@ -381,6 +467,13 @@ class NaiveQueue {
     }
     return head;
   }
+  bool IsDuplicate(const std::string& key, absl::Time now) const {
+    return !key.empty() && std::any_of(messages_.begin(), messages_.end(),
+                                       [&](const Message& m) {
+                                         return m.key == key &&
+                                                m.expires > now;
+                                       });
+  }
   Message* FindOut(uint64_t delivery_id) {
     for (Message& message : messages_) {
       if (message.delivery_id == delivery_id) return &message;
@@ -395,21 +488,32 @@ class NaiveQueue {
     return (options_.max_length && count > *options_.max_length) ||
            (options_.max_bytes && bytes > *options_.max_bytes);
   }
-  void Die(const Message& message, const char* reason) {
+  void Die(const Message& message, const char* reason, absl::Time now) {
     if (!options_.dead_letters) return;
-    dead.push_back(absl::StrCat(message.body, " ", reason));
+    const std::string text = absl::StrCat(message.body, " ", reason);
+    if (!options_.keeps_letters) {
+      dead.push_back(absl::StrCat(text, " 0"));
+      return;
+    }
+    letters_.emplace_back();
+    letters_.back().id = ++last_letter_;
+    letters_.back().text = text;
+    letters_.back().bytes = message.body.size();
+    SendLetters(now);
   }
-  void DropHead(const char* reason) {
+  void DropHead(const char* reason, absl::Time now) {
     Message* head = Head();
-    Die(*head, reason);
+    Die(*head, reason, now);
     messages_.erase(messages_.begin() + (head - messages_.data()));
   }
   void DropExpired(absl::Time now) {
-    while (Head() != nullptr && Head()->expires <= now) DropHead("expired");
+    while (Head() != nullptr && Head()->expires <= now) {
+      DropHead("expired", now);
+    }
   }
-  void DropOverLimit() {
+  void DropOverLimit(absl::Time now) {
     while (!options_.rejects && ready() > 0 && IsOver(ready(), ready_bytes())) {
-      DropHead("maxlen");
+      DropHead("maxlen", now);
     }
   }
   // Gives the head to whose turn it is; false: nobody can take it.
@@ -582,13 +686,22 @@ class NaiveQueue {
     Refresh(*taker);
     if (taker->id == active_) ChooseActive();
   }
-  void TakeBack(Message& message) {
+  void TakeBack(Message& message, bool requeued, absl::Time now) {
     ++message.count;
     message.returned = options_.quorum ? ++last_return_ : 0;
     Settled(message);
     if (options_.delivery_limit && message.count > *options_.delivery_limit) {
-      Die(message, "delivery_limit");
+      Die(message, "delivery_limit", now);
       messages_.erase(messages_.begin() + (&message - messages_.data()));
+      return;
+    }
+    const absl::Duration wait =
+        std::min(options_.retry_min * message.count, options_.retry_max);
+    if (wait > absl::ZeroDuration() &&
+        (requeued || !options_.retry_requeued_alone)) {
+      message.delivery_id = kWaits;
+      message.consumer = 0;
+      message.deadline = now + wait;
     }
   }
 
@@ -632,7 +745,7 @@ class NaiveQueue {
     closed = true;
     std::map<int, std::set<uint64_t>> lost;
     for (const Message& message : messages_) {
-      if (message.delivery_id != 0) {
+      if (IsOut(message)) {
         lost[message.sink].insert(message.delivery_id);
       }
     }
@@ -650,6 +763,7 @@ class NaiveQueue {
       answers.push_back(absl::StrCat(wait_id, ": QUEUE_DELETED"));
     }
     messages_.clear();
+    letters_.clear();
     takers_.clear();
     draining_.clear();
   }
@@ -658,6 +772,8 @@ class NaiveQueue {
   std::vector<Message> messages_;  // in the order they were published
   std::vector<Taker> takers_;      // in the order they came
   std::vector<uint64_t> draining_;
+  std::vector<Letter> letters_;  // in order of death
+  uint64_t last_letter_ = 0;
   uint64_t last_turn_ = 0;
   uint64_t last_delivery_ = 0;
   uint64_t last_consumer_ = 0;

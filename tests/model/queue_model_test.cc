@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -120,6 +121,8 @@ class Sequence : public RoomSource {
       if (!naive_.options().quorum) naive_.Touch(now_);
     } else if (choice < 93) {
       Apply();
+    } else if (choice < 95) {
+      TellFates();
     } else {
       Pass();
     }
@@ -141,6 +144,7 @@ class Sequence : public RoomSource {
     options.single_active = OneIn(4);
     if (!options.quorum && OneIn(3))
       options.highest_priority = 1 + random_() % 5;
+    options.deduplicates = !options.quorum && OneIn(3);
     ChangeableOptions(&options);
     QueueSpec spec;
     spec.name = "q";
@@ -166,6 +170,15 @@ class Sequence : public RoomSource {
     options->dead_letters = OneIn(2);
     options->delivery_limit.reset();
     if (OneIn(3)) options->delivery_limit = random_() % 3;
+    options->retry_min = absl::ZeroDuration();
+    options->retry_max = absl::InfiniteDuration();
+    if (options->quorum && OneIn(2)) {
+      options->retry_min = absl::Milliseconds(random_() % 80);
+      if (OneIn(2)) options->retry_max = absl::Milliseconds(random_() % 160);
+      options->retry_requeued_alone = OneIn(3);
+    }
+    options->keeps_letters = options->quorum && options->dead_letters &&
+                             options->rejects && !options->buries && OneIn(2);
   }
   static QueueArguments ArgumentsOf(const NaiveQueue::Options& options) {
     const auto finite =
@@ -176,6 +189,7 @@ class Sequence : public RoomSource {
     QueueArguments arguments;
     if (options.quorum) arguments.type = QueueType::kQuorum;
     arguments.single_active_consumer = options.single_active;
+    arguments.deduplicates = options.deduplicates;
     if (options.highest_priority > 0) {
       arguments.max_priority = static_cast<uint8_t>(options.highest_priority);
     }
@@ -190,6 +204,15 @@ class Sequence : public RoomSource {
     arguments.delivery_limit = -1;
     if (options.delivery_limit) {
       arguments.delivery_limit = static_cast<int64_t>(*options.delivery_limit);
+    }
+    if (options.retry_min > absl::ZeroDuration()) {
+      arguments.retry_delay = {options.retry_requeued_alone
+                                   ? RetryDelay::Type::kReturned
+                                   : RetryDelay::Type::kAll,
+                               options.retry_min, options.retry_max};
+    }
+    if (options.keeps_letters) {
+      arguments.dead_letter_strategy = DeadLetterStrategy::kAtLeastOnce;
     }
     return arguments;
   }
@@ -219,13 +242,18 @@ class Sequence : public RoomSource {
         parts.expiration = absl::StrCat(milliseconds);
         publication.expiration = absl::Milliseconds(milliseconds);
       }
+      if (OneIn(2)) {
+        publication.key = absl::StrCat("k", random_() % 4);
+        parts.headers = {{"x-deduplication-header", publication.key}};
+      }
       messages.push_back(MessageOf(parts));
       publication.body = parts.body;
       publication.window_bytes = messages.back()->encoded().size();
       publication.encoded_bytes = EncodedDeliveryBytes(*messages.back());
       publication.priority = parts.priority;
       absl::StrAppend(&line, " ", parts.body, " (priority ", parts.priority,
-                      ", expiration ", parts.expiration, ")");
+                      ", expiration ", parts.expiration, ", key ",
+                      publication.key, ")");
       publications.push_back(std::move(publication));
     }
     Say(line);
@@ -373,10 +401,30 @@ class Sequence : public RoomSource {
            naive_.Delete(if_unused, if_empty));
   }
   void Pass() {
-    now_ += absl::Milliseconds(random_() % 120);
+    // Now and then long enough for letters to be sent anew.
+    now_ += OneIn(20) ? absl::Seconds(11)
+                      : absl::Milliseconds(random_() % 120);
     Say(absl::StrCat("pass to ", absl::ToUnixMillis(now_)));
     core_->OnTime(now_, &effects_);
     naive_.OnTime(now_);
+  }
+
+  // What became of some of the letters, which may have been told before.
+  void TellFates() {
+    std::vector<LetterFate> fates;
+    std::map<uint64_t, bool> naive_fates;
+    std::string line = "fates";
+    for (uint64_t id = 1; id <= last_letter_; ++id) {
+      if (!OneIn(3)) continue;
+      fates.emplace_back();
+      fates.back().letter_id = id;
+      fates.back().delivered = OneIn(2);
+      naive_fates[id] = fates.back().delivered;
+      absl::StrAppend(&line, " ", id, naive_fates[id] ? "" : " not", ",");
+    }
+    Say(line);
+    core_->OnLetterFates(fates, now_, &effects_);
+    naive_.OnFates(naive_fates, now_);
   }
 
   int RandomSink() { return static_cast<int>(random_() % kSinks); }
@@ -430,11 +478,13 @@ class Sequence : public RoomSource {
                                           ? Print(*answer.result)
                                           : ReasonOf(answer.result)));
     }
-    for (const QueueEffects::Dead& dead : effects_.dead) {
+    for (const DeadMessage& dead : effects_.dead) {
       constexpr const char* kReasons[] = {"rejected", "expired", "maxlen",
                                           "delivery_limit"};
       dead_.push_back(absl::StrCat(BodyOf(*dead.message), " ",
-                                   kReasons[static_cast<int>(dead.reason)]));
+                                   kReasons[static_cast<int>(dead.reason)],
+                                   " ", dead.letter_id));
+      last_letter_ = std::max(last_letter_, dead.letter_id);
     }
     effects_ = QueueEffects();
   }
@@ -471,6 +521,7 @@ class Sequence : public RoomSource {
   std::vector<std::string> dead_;
   uint64_t published_ = 0;
   uint64_t last_wait_ = 0;
+  uint64_t last_letter_ = 0;
   uint32_t last_key_ = 0;
   std::string story_;
   std::string difference_;  // the first

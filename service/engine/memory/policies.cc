@@ -26,7 +26,7 @@ struct NumberSetting {
 constexpr NumberSetting kNumbers[] = {
     {"message-ttl", 0},      {"expires", 1},         {"max-length", 0},
     {"max-length-bytes", 0}, {"delivery-limit", -1},  // -1: none
-    {"consumer-timeout", 0},
+    {"consumer-timeout", 0}, {"delayed-retry-min", 0}, {"delayed-retry-max", 0},
 };
 
 // A setting that is a string; with choices, one of them.
@@ -40,6 +40,7 @@ const std::vector<StringSetting>& StringSettings() {
       {"dead-letter-exchange", {}},
       {"dead-letter-routing-key", {}},
       {"dead-letter-strategy", {"at-most-once", "at-least-once"}},
+      {"delayed-retry-type", {"disabled", "all", "failed", "returned"}},
       {"alternate-exchange", {}},
       {"queue-mode", {"default", "lazy"}},  // without effect, as in 4.x
   };
@@ -123,6 +124,24 @@ void Lower(const std::optional<U>& setting, std::optional<T>* argument) {
   if (!setting.has_value()) return;
   const T value = static_cast<T>(*setting);
   if (!argument->has_value() || value < **argument) *argument = value;
+}
+
+// POLICY-02 for the type, POLICY-05 for the times.
+void ApplyRetryDelay(const QueueSpec& spec, const PolicyInfo& policy,
+                     RetryDelay* delay) {
+  if (const auto type = StringFor(spec, policy, "delayed-retry-type")) {
+    delay->type = *type == "all"        ? RetryDelay::Type::kAll
+                  : *type == "failed"   ? RetryDelay::Type::kFailed
+                  : *type == "returned" ? RetryDelay::Type::kReturned
+                                        : RetryDelay::Type::kDisabled;
+  }
+  if (const auto min = MillisOf(policy, "delayed-retry-min")) {
+    const bool declared = spec.arguments.count("x-delayed-retry-min") > 0;
+    delay->min = declared ? std::min(delay->min, *min) : *min;
+  }
+  if (const auto max = MillisOf(policy, "delayed-retry-max")) {
+    delay->max = std::min(delay->max, *max);
+  }
 }
 
 // A negative limit is none, and greater than any.
@@ -229,6 +248,9 @@ QueueArguments UnderPolicy(const QueueSpec& spec,
     effective.dead_letter_strategy = *strategy == "at-least-once"
                                          ? DeadLetterStrategy::kAtLeastOnce
                                          : DeadLetterStrategy::kAtMostOnce;
+  }
+  if (declared.type == QueueType::kQuorum) {
+    ApplyRetryDelay(spec, *policy, &effective.retry_delay);
   }
   return effective;
 }

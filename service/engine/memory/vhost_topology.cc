@@ -136,12 +136,12 @@ QueueEnvironment Vhost::QueueSurroundings() {
     }
   };
   environment.on_dead_letters = [weak = weak_from_this()](
-                                    std::vector<MessageRef> letters,
-                                    Closure done) {
+                                    std::vector<DeadLetter> letters,
+                                    QueueEnvironment::LettersDone done) {
     if (std::shared_ptr<Vhost> vhost = weak.lock()) {
       PublishDeadLetters(vhost->Path(), std::move(letters), std::move(done));
-    } else if (done != nullptr) {
-      std::move(done)();
+    } else {
+      std::move(done)({});
     }
   };
   return environment;

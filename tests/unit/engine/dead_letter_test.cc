@@ -18,6 +18,10 @@ using ::testing::SizeIs;
 
 class DeadLetters : public EngineTest {
  protected:
+  const Table kAtLeastOnce = {{"x-queue-type", "quorum"},
+                              {"x-dead-letter-strategy", "at-least-once"},
+                              {"x-overflow", "reject-publish"}};
+
   // A queue whose dead letters go to `exchange`, with `key` if it is not empty.
   void DeclareDying(const std::string& name, const std::string& exchange,
                     const std::string& key = "", Table more = {}) {
@@ -121,10 +125,6 @@ TEST_F(DeadLetters, DLX_05_SoDoDroppedHeads) {
   EXPECT_THAT(Drain("d"), ElementsAre("1", "2"));
 }
 
-TEST_F(DeadLetters, DLX_08_AMissingExchangeOrNoRouteDropsThem) {
-  DeclareDying("q1", "nope");
-  DeclareDying("q2", "amq.direct");
-  ASSERT_TRUE(Publish("", "q1", {"z"}, /*mandatory=*/true).ok());
 TEST_F(DeadLetters, DLX_07_WithoutAKeyOfItsOwnCcAndBccKeysRouteAgain) {
   ASSERT_TRUE(DeclareExchange("dl", "direct").ok());
   for (const char* name : {"cc", "bcc"}) {
@@ -169,6 +169,10 @@ TEST_F(DeadLetters, DLX_07_AKeyOfItsOwnEndsBcc) {
   EXPECT_THAT(Drain("bcc"), IsEmpty());
 }
 
+TEST_F(DeadLetters, DLX_08_AMissingExchangeOrNoRouteDropsThem) {
+  DeclareDying("q1", "nope");
+  DeclareDying("q2", "amq.direct");
+  ASSERT_TRUE(Publish("", "q1", {"z"}, /*mandatory=*/true).ok());
   ASSERT_TRUE(Publish("", "q2", {"z"}, /*mandatory=*/true).ok());
   Reject("q1");
   Reject("q2");
@@ -228,14 +232,55 @@ TEST_F(DeadLetters, EXB_06_AnInternalExchangeMayBeTheirExchange) {
   EXPECT_THAT(Drain("d"), ElementsAre("z"));
 }
 
-TEST_F(DeadLetters, DLX_17_AtLeastOnceIsAccepted) {
-  ASSERT_TRUE(Declare("d").ok());
-  DeclareDying("q1", "", "d",
-               {{"x-queue-type", "quorum"},
-                {"x-dead-letter-strategy", "at-least-once"},
-                {"x-overflow", "reject-publish"}});
+TEST_F(DeadLetters, DLX_17_AtLeastOnceKeepsALetterUntilItHasARoute) {
+  DeclareDying("q1", "", "d", kAtLeastOnce);
   ASSERT_TRUE(Publish("", "q1", {"z"}).ok());
   Reject("q1");
+  EXPECT_EQ(FindQueue("q1")->message_bytes, 1u);
+  ASSERT_TRUE(Declare("d").ok());
+  Pass(KeptLetters::kRetryAfter);
+  EXPECT_THAT(Drain("d"), ElementsAre("z"));
+  EXPECT_EQ(FindQueue("q1")->message_bytes, 0u);
+}
+
+TEST_F(DeadLetters, DLX_17_AtLeastOnceSendsAnewOnlyWhereThereWasNoRoom) {
+  ASSERT_TRUE(Declare("full", {{"x-max-length", int32_t{0}},
+                               {"x-overflow", "reject-publish"}})
+                  .ok());
+  ASSERT_TRUE(Declare("other").ok());
+  for (const char* name : {"full", "other"}) {
+    ASSERT_TRUE(Bind("amq.fanout", name).ok());
+  }
+  DeclareDying("q1", "amq.fanout", "", kAtLeastOnce);
+  ASSERT_TRUE(Publish("", "q1", {"z"}).ok());
+  Reject("q1");
+  EXPECT_THAT(Drain("other"), ElementsAre("z"));
+  Pass(KeptLetters::kRetryAfter);
+  EXPECT_THAT(Drain("other"), IsEmpty());
+  ASSERT_TRUE(DeleteQueue("full").ok());
+  ASSERT_TRUE(Declare("full").ok());
+  ASSERT_TRUE(Bind("amq.fanout", "full").ok());
+  Pass(KeptLetters::kRetryAfter);
+  EXPECT_THAT(Drain("other"), IsEmpty());
+  EXPECT_THAT(Drain("full"), ElementsAre("z"));
+  EXPECT_EQ(FindQueue("q1")->message_bytes, 0u);
+}
+
+TEST_F(DeadLetters, DLX_17_AtLeastOnceEndsCirclesAsAnyOtherDoes) {
+  Table arguments = kAtLeastOnce;
+  arguments["x-message-ttl"] = int32_t{10};
+  DeclareDying("q1", "", "q1", arguments);
+  ASSERT_TRUE(Publish("", "q1", {"z"}).ok());
+  Pass(absl::Seconds(1));
+  EXPECT_EQ(FindQueue("q1")->message_bytes, 0u);
+}
+
+TEST_F(DeadLetters, DLX_17_TheReplyComesAfterTheFirstAttempt) {
+  ASSERT_TRUE(Declare("d").ok());
+  DeclareDying("q1", "", "d", kAtLeastOnce);
+  ASSERT_TRUE(Publish("", "q1", {"z"}).ok());
+  Reject("q1");
+  EXPECT_EQ(FindQueue("q1")->message_bytes, 0u);
   EXPECT_THAT(Drain("d"), ElementsAre("z"));
 }
 

@@ -136,6 +136,25 @@ TEST(UnderPolicy, POLICY_05_ForNumbersTheSmallerHolds) {
   EXPECT_EQ(length(3, 5), 3u);
 }
 
+TEST(UnderPolicy, QUORUM_09_RetriesOfQuorumQueuesMayBeDelayed) {
+  const Table policy = {{"delayed-retry-type", "all"},
+                        {"delayed-retry-min", int32_t{10}},
+                        {"delayed-retry-max", int32_t{20}}};
+  QueueSpec spec;
+  spec.durable = true;
+  spec.arguments = {{"x-queue-type", "quorum"},
+                    {"x-delayed-retry-max", int32_t{15}}};
+  const PolicyInfo info = Policy("p", "", policy);
+  const RetryDelay delay =
+      UnderPolicy(spec, ParseQueueArguments(spec, "/").value(), &info)
+          .retry_delay;
+  EXPECT_EQ(delay.Of(ReturnCause::kLost, 1), absl::Milliseconds(10));
+  EXPECT_EQ(delay.Of(ReturnCause::kLost, 2), absl::Milliseconds(15));
+  EXPECT_EQ(Effective({}, policy).retry_delay.Of(ReturnCause::kLost, 1),
+            absl::ZeroDuration())
+      << "a classic queue";
+}
+
 TEST(UnderPolicy, NoPolicyChangesNothing) {
   QueueSpec spec;
   spec.arguments = {{"x-max-length", int32_t{5}}};

@@ -188,6 +188,12 @@ class CoreTest : public ::testing::Test {
   // All ready messages, in order, which are out afterwards.
   std::vector<std::string> GetAll() { return Bodies(Get(MakeSink(), 1000)); }
 
+  void TellFates(const std::vector<LetterFate>& fates) {
+    QueueEffects effects;
+    core().OnLetterFates(fates, now_, &effects);
+    CarryOut(effects);
+  }
+
   void Pass(absl::Duration time) {
     now_ += time;
     QueueEffects effects;
@@ -212,8 +218,9 @@ class CoreTest : public ::testing::Test {
     for (auto& answer : effects.answered) {
       EXPECT_TRUE(answers_.emplace(answer.wait_id, answer.result).second);
     }
-    for (const QueueEffects::Dead& dead : effects.dead) {
+    for (const DeadMessage& dead : effects.dead) {
       dead_.push_back({BodyOf(*dead.message), dead.reason});
+      if (dead.letter_id != 0) letters_.push_back(dead);
     }
     if (effects.closed.has_value()) closed_ = effects.closed;
   }
@@ -231,6 +238,7 @@ class CoreTest : public ::testing::Test {
   std::map<uint64_t, absl::StatusOr<GetResult>> answers_;
   std::optional<CancelReason> closed_;
   std::vector<std::pair<std::string, DeathReason>> dead_;  // bodies
+  std::vector<DeadMessage> letters_;  // those that the queue keeps, as sent
 };
 
 }  // namespace kelpmq::service::testing

@@ -56,6 +56,25 @@ TEST(QueueName, LIMIT_01_Exactly255BytesWork) {
   EXPECT_EQ(ReasonOf(CheckQueueName("")), "INVALID_NAME");
 }
 
+TEST(QueueArguments, QUORUM_09_RetriesAreRead) {
+  QueueSpec spec = Spec({{"x-queue-type", "quorum"},
+                         {"x-delayed-retry-type", "failed"},
+                         {"x-delayed-retry-min", int32_t{5000}},
+                         {"x-delayed-retry-max", int32_t{15000}}},
+                        /*durable=*/true);
+  const auto arguments = ParseQueueArguments(spec, "conf");
+  ASSERT_TRUE(arguments.ok()) << arguments.status();
+  EXPECT_EQ(arguments->retry_delay.type, RetryDelay::Type::kFailed);
+  EXPECT_EQ(arguments->retry_delay.min, absl::Seconds(5));
+  EXPECT_EQ(arguments->retry_delay.max, absl::Seconds(15));
+  spec.arguments["x-delayed-retry-type"] = "sometimes";
+  EXPECT_EQ(ReasonOf(ParseQueueArguments(spec, "conf").status()),
+            "INVALID_ARGUMENT_VALUE");
+  EXPECT_EQ(Refusal({{"x-delayed-retry-min", int32_t{1}}}),
+            Invalid("x-delayed-retry-min", " of queue type "
+                                           "rabbit_classic_queue"));
+}
+
 TEST(QueueArguments, ARGS_01_ValuesAreRead) {
   const auto arguments = Parse({{"x-message-ttl", int32_t{60000}},
                                 {"x-expires", int64_t{1800000}},
