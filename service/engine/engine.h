@@ -62,10 +62,16 @@ class DeliverySink {
  public:
   virtual ~DeliverySink() = default;
 
-  // Room for one more delivery of `bytes` encoded bytes to the consumer that
-  // was started with `consumer_key`? True takes the room. False: the consumer
-  // gets nothing more from this queue until Engine::Resume names it.
-  virtual bool TryReserve(uint32_t consumer_key, size_t bytes) = 0;
+  // Room for deliveries of `bytes` encoded bytes to the consumer that was
+  // started with `consumer_key`: takes it for up to `wanted` of them, at least
+  // one, and says for how many. 0: the consumer gets nothing more from this
+  // queue until Engine::Resume names it.
+  virtual uint32_t Reserve(uint32_t consumer_key, size_t bytes,
+                           uint32_t wanted) = 0;
+  // So much of it is not used: `count` deliveries, `bytes` together. Never
+  // called if Reserve gives room for one alone.
+  virtual void GiveBack(uint32_t /*consumer_key*/, uint32_t /*count*/,
+                        size_t /*bytes*/) {}
 
   // In order of dispatch, each with room that was reserved.
   virtual void Deliver(uint32_t consumer_key,
@@ -342,7 +348,7 @@ class Engine {
   virtual void CancelConsumer(ConsumerRef consumer, DoneStatus done) = 0;
   virtual void UpdateConsumer(UpdateConsumerParams params, DoneStatus done) = 0;
   virtual void GrantCredit(GrantCreditParams params, DoneStatus done) = 0;
-  // The sinks of these consumers have room again after a refused TryReserve.
+  // The sinks of these consumers have room again after a refused Reserve.
   virtual void Resume(std::vector<ConsumerRef> consumers) = 0;
 
   // Acks, requeues (original place, NACK-01) or discards.

@@ -292,6 +292,7 @@ void Queue::CarryOut(QueueEffects&& effects, Closure then) {
 
 void Queue::CarryOutHere(QueueEffects* effects) {
   assert(strand_.IsCurrent());
+  room_.GiveBack();
   // First: whoever hears below that the queue is gone may declare it anew.
   if (effects->closed.has_value()) {
     auto on_closed = std::exchange(environment_.on_closed, nullptr);

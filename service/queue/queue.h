@@ -20,6 +20,7 @@
 #include "service/base/types.h"
 #include "service/engine/engine.h"
 #include "service/queue/queue_core.h"
+#include "service/queue/sink_room.h"
 
 namespace kelpmq::service {
 
@@ -105,13 +106,6 @@ class Queue : public QueueHandle,
   void ListConsumers(absl::AnyInvocable<void(std::vector<ConsumerInfo>)> done);
 
  private:
-  struct SinkRoom : RoomSource {
-    bool TryReserve(DeliverySink& sink, uint32_t consumer_key,
-                    size_t bytes) override {
-      return sink.TryReserve(consumer_key, bytes);
-    }
-  };
-
   Queue(QueueSpec spec, QueueArguments arguments, OwnerId owner,
         QueueEnvironment environment);
 

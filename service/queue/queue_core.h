@@ -34,12 +34,13 @@
 
 namespace kelpmq::service {
 
-// Asked before each delivery to a consumer; DeliverySink::TryReserve behind it.
+// Asked before each delivery to a consumer; DeliverySink::Reserve behind it.
 class RoomSource {
  public:
   virtual ~RoomSource() = default;
+  //   may_follow: deliveries to the same consumer that are likely to come next.
   virtual bool TryReserve(DeliverySink& sink, uint32_t consumer_key,
-                          size_t bytes) = 0;
+                          size_t bytes, size_t may_follow) = 0;
 };
 
 // The rules of one queue, with no threads, clock or I/O. Each method adds to
@@ -187,6 +188,8 @@ class QueueCore {
   // One turn; false: nobody can take the head. Not when there is none.
   bool OfferHead(absl::Time now, QueueEffects* effects);
   void DeliverHead(Consumer* consumer, absl::Time now, QueueEffects* effects);
+  // How many of those behind the head are likely to go to the same consumer.
+  size_t MayFollow(const Consumer& consumer) const;
   // The head as a delivery to `holder`.
   Delivery TakeHead(HolderIndex holder, ConsumerId consumer_id,
                     Deadline deadline);

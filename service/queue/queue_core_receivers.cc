@@ -58,7 +58,8 @@ void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
     RemoveConsumer(consumer, now, effects);
     return;
   }
-  if (!room_->TryReserve(*holder.sink, consumer->consumer_key, bytes)) {
+  if (!room_->TryReserve(*holder.sink, consumer->consumer_key, bytes,
+                         MayFollow(*consumer))) {
     consumer->refused = true;
     dispatcher_.Update(consumer);
     return;
@@ -81,6 +82,15 @@ void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
   deliver.deliveries.reserve(std::min(ready_.size() + 1, kLikelyDeliveries));
   deliver.deliveries.push_back(std::move(delivery));
   AddEvent(consumer->holder, std::move(deliver), effects);
+}
+
+size_t QueueCore::MayFollow(const Consumer& consumer) const {
+  // With others it is somebody else's turn.
+  if (consumers_.size() > 1 || !waiting_gets_.empty()) return 0;
+  const size_t behind = ready_.size() - 1;
+  if (consumer.ignores_window || consumer.prefetch_count == 0) return behind;
+  const uint64_t room = consumer.prefetch_count - consumer.unacked_count;
+  return std::min<uint64_t>(behind, room - 1);
 }
 
 Delivery QueueCore::TakeHead(HolderIndex holder_index, ConsumerId consumer_id,

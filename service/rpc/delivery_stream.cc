@@ -170,8 +170,14 @@ bool DeliveryStream::TooMuchWaits() const {
 
 // ---- Deliveries ----
 
-bool DeliveryStream::TryReserve(uint32_t consumer_key, size_t bytes) {
-  return window_->TryReserve(consumer_key, bytes);
+uint32_t DeliveryStream::Reserve(uint32_t consumer_key, size_t bytes,
+                                 uint32_t wanted) {
+  return window_->Reserve(consumer_key, bytes, wanted);
+}
+
+void DeliveryStream::GiveBack(uint32_t consumer_key, uint32_t count,
+                              size_t bytes) {
+  Wake(window_->GiveBack(consumer_key, count, bytes));
 }
 
 void DeliveryStream::Deliver(uint32_t consumer_key,

@@ -86,7 +86,9 @@ class DeliveryStream : public DeliverySink,
   const std::string& lease_id() const { return lease_->id(); }
 
   // DeliverySink
-  bool TryReserve(uint32_t consumer_key, size_t bytes) override;
+  uint32_t Reserve(uint32_t consumer_key, size_t bytes,
+                   uint32_t wanted) override;
+  void GiveBack(uint32_t consumer_key, uint32_t count, size_t bytes) override;
   void Deliver(uint32_t consumer_key,
                std::vector<Delivery> deliveries) override;
   void ConsumerCancelled(uint32_t consumer_key, CancelReason reason,

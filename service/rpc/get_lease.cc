@@ -139,7 +139,7 @@ void GetLease::AckAll() {
   lease_->Settle(SettleAction::kAck, selection, [](SettleOutcome) {});
 }
 
-bool GetLease::TryReserve(uint32_t, size_t) { return true; }
+uint32_t GetLease::Reserve(uint32_t, size_t, uint32_t) { return 1; }
 void GetLease::Deliver(uint32_t, std::vector<Delivery>) {}
 void GetLease::ConsumerCancelled(uint32_t, CancelReason, absl::Status,
                                  uint64_t) {}

@@ -47,7 +47,8 @@ class GetLease : public DeliverySink,
   const std::string& id() const { return lease_->id(); }
 
   // DeliverySink; a Get's deliveries come with its result, not through here.
-  bool TryReserve(uint32_t consumer_key, size_t bytes) override;
+  uint32_t Reserve(uint32_t consumer_key, size_t bytes,
+                   uint32_t wanted) override;
   void Deliver(uint32_t consumer_key,
                std::vector<Delivery> deliveries) override;
   void ConsumerCancelled(uint32_t consumer_key, CancelReason reason,

@@ -26,21 +26,60 @@ bool StreamWindow::OutboxRoom(size_t bytes) const {
          outbox_bytes_ + bytes <= limits_.max_outbox_bytes;
 }
 
-bool StreamWindow::TryReserve(ConsumerKey key, size_t bytes) {
+uint64_t StreamWindow::RoomFor(uint64_t wanted, size_t bytes,
+                               bool auto_ack) const {
+  const auto limit = [&wanted](uint64_t most, uint64_t taken, uint64_t each) {
+    wanted = std::min(wanted, (most - std::min(most, taken)) / each);
+  };
+  limit(limits_.max_outbox_messages, outbox_messages_, 1);
+  limit(limits_.max_outbox_bytes, outbox_bytes_, bytes);
+  if (auto_ack) return wanted;
+  if (limits_.max_unsettled != 0) limit(limits_.max_unsettled, unsettled_, 1);
+  if (limits_.prefetch_count != 0) {
+    limit(limits_.prefetch_count, prefetched_messages_, 1);
+  }
+  if (limits_.prefetch_bytes != 0) {
+    limit(limits_.prefetch_bytes, prefetched_bytes_, bytes);
+  }
+  return wanted;
+}
+
+void StreamWindow::Take(uint64_t count, size_t bytes, bool auto_ack) {
+  outbox_messages_ += static_cast<uint32_t>(count);
+  outbox_bytes_ += bytes;
+  if (auto_ack) return;
+  unsettled_ += count;
+  prefetched_messages_ += count;
+  prefetched_bytes_ += bytes;
+}
+
+uint32_t StreamWindow::Reserve(ConsumerKey key, size_t bytes,
+                               uint32_t wanted) {
+  const bool auto_ack = IsAutoAck(key);
   MutexLock lock(&mu_);
   if (paused_ || !OutboxRoom(bytes) ||
-      (IsAutoAck(key) ? PrefetchUsedUp() : !UnsettledRoom(bytes))) {
+      (auto_ack ? PrefetchUsedUp() : !UnsettledRoom(bytes))) {
     refused_.insert(key);
-    return false;
+    return 0;
   }
-  ++outbox_messages_;
-  outbox_bytes_ += bytes;
+  Take(1, bytes, auto_ack);  // by its own rules: it may be alone
+  if (wanted == 1) return 1;
+  const uint64_t more = RoomFor(wanted - 1, bytes, auto_ack);
+  Take(more, more * bytes, auto_ack);
+  return static_cast<uint32_t>(1 + more);
+}
+
+std::vector<ConsumerKey> StreamWindow::GiveBack(ConsumerKey key, uint32_t count,
+                                                size_t bytes) {
+  MutexLock lock(&mu_);
+  outbox_messages_ -= count;
+  outbox_bytes_ -= bytes;
   if (!IsAutoAck(key)) {
-    ++unsettled_;
-    ++prefetched_messages_;
-    prefetched_bytes_ += bytes;
+    unsettled_ -= count;
+    prefetched_messages_ -= count;
+    prefetched_bytes_ -= bytes;
   }
-  return true;
+  return TakeRefused();
 }
 
 std::vector<ConsumerKey> StreamWindow::TakeRefused() {

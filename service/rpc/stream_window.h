@@ -39,11 +39,15 @@ class StreamWindow {
   };
   explicit StreamWindow(const Limits& limits) : limits_(limits) {}
 
-  // Room for one delivery? A message larger than a byte window goes alone.
-  bool TryReserve(ConsumerKey key, size_t bytes);
+  // Takes room for up to `wanted` deliveries (not 0) of `bytes` each; for how
+  // many. A message larger than a byte window goes alone.
+  uint32_t Reserve(ConsumerKey key, size_t bytes, uint32_t wanted);
 
   // Each returns the consumers to wake: those that were refused, if there is
   // room now.
+  // What of a reservation was not used: deliveries, and bytes of all of them.
+  std::vector<ConsumerKey> GiveBack(ConsumerKey key, uint32_t count,
+                                    size_t bytes);
   std::vector<ConsumerKey> Written(uint32_t messages, size_t bytes);
   std::vector<ConsumerKey> Settled(const std::vector<DeliveryTags::Out>& outs);
   std::vector<ConsumerKey> SetPrefetchCount(uint32_t count);
@@ -65,6 +69,12 @@ class StreamWindow {
   bool PrefetchUsedUp() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool UnsettledRoom(size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool OutboxRoom(size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // For how many deliveries of `bytes` there is room, up to `wanted`.
+  uint64_t RoomFor(uint64_t wanted, size_t bytes, bool auto_ack) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Counts deliveries as under way.
+  void Take(uint64_t count, size_t bytes, bool auto_ack)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::vector<ConsumerKey> TakeRefused() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   mutable Mutex mu_;

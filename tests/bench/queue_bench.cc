@@ -25,7 +25,7 @@ using testing::PlainMessage;
 // Remembers the ids of what it was given.
 class IdSink : public DeliverySink {
  public:
-  bool TryReserve(uint32_t, size_t) override { return true; }
+  uint32_t Reserve(uint32_t, size_t, uint32_t) override { return 1; }
   void Deliver(uint32_t, std::vector<Delivery> deliveries) override {
     for (const Delivery& d : deliveries) ids.push_back(d.delivery_id);
   }

@@ -119,11 +119,11 @@ class StressSink : public DeliverySink {
     consumers_[consumer_key].ref = std::move(ref);
   }
 
-  bool TryReserve(uint32_t, size_t) override {
+  uint32_t Reserve(uint32_t, size_t, uint32_t) override {
     MutexLock lock(&mu_);
-    if (room_ == 0) return false;
+    if (room_ == 0) return 0;
     --room_;
-    return true;
+    return 1;
   }
   void Deliver(uint32_t consumer_key,
                std::vector<Delivery> deliveries) override {

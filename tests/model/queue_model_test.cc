@@ -33,7 +33,7 @@ constexpr int kSinks = 3;
 class NamedSink : public DeliverySink {
  public:
   explicit NamedSink(int index) : index(index) {}
-  bool TryReserve(uint32_t, size_t) override { return true; }
+  uint32_t Reserve(uint32_t, size_t, uint32_t) override { return 1; }
   void Deliver(uint32_t, std::vector<Delivery>) override {}
   void ConsumerCancelled(uint32_t, CancelReason, absl::Status,
                          uint64_t) override {}
@@ -128,7 +128,7 @@ class Sequence : public RoomSource {
     }
   }
 
-  bool TryReserve(DeliverySink& sink, uint32_t, size_t) override {
+  bool TryReserve(DeliverySink& sink, uint32_t, size_t, size_t) override {
     size_t& room = room_[static_cast<NamedSink&>(sink).index];
     if (room == 0) return false;
     --room;

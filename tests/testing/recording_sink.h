@@ -45,12 +45,13 @@ class RecordingSink : public DeliverySink {
     room_ = deliveries;
   }
 
-  bool TryReserve(uint32_t consumer_key, size_t bytes) override {
+  uint32_t Reserve(uint32_t /*consumer_key*/, size_t bytes,
+                   uint32_t /*wanted*/) override {
     MutexLock lock(&mu_);
     reserved_bytes_.push_back(bytes);
-    if (room_ == 0) return false;
+    if (room_ == 0) return 0;
     if (room_ != SIZE_MAX) --room_;
-    return true;
+    return 1;
   }
   void Deliver(uint32_t consumer_key,
                std::vector<Delivery> deliveries) override {

@@ -226,9 +226,9 @@ class CoreTest : public ::testing::Test {
   }
 
   struct SinkRoom : RoomSource {
-    bool TryReserve(DeliverySink& sink, uint32_t consumer_key,
-                    size_t bytes) override {
-      return sink.TryReserve(consumer_key, bytes);
+    bool TryReserve(DeliverySink& sink, uint32_t consumer_key, size_t bytes,
+                    size_t /*may_follow*/) override {
+      return sink.Reserve(consumer_key, bytes, 1) == 1;
     }
   };
 

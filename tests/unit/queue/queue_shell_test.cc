@@ -91,9 +91,11 @@ class QueueTest : public ::testing::Test {
   }
   std::optional<absl::StatusOr<GetResult>>& Get(Queue& queue,
                                                 const SinkRef& holder,
+                                                uint32_t max_messages = 1,
                                                 uint64_t wait_id = 0) {
     GetParams params;
     params.holder = holder;
+    params.max_messages = max_messages;
     params.wait_id = wait_id;
     auto& answer = answers_.emplace_back();
     queue.Get(std::move(params), [&](absl::StatusOr<GetResult> result) {
@@ -128,6 +130,34 @@ TEST_F(QueueTest, CONS_01_DoneRunsBeforeTheFirstDelivery) {
   auto sink = std::make_shared<TellingSink>(&log_);
   Consume(*queue, sink);
   EXPECT_THAT(log_, ElementsAre("started", "deliver"));
+}
+
+TEST_F(QueueTest, RoomForSeveralIsAskedForAtOnceAndTheRestGivenBack) {
+  struct WideSink : RecordingSink {
+    uint32_t Reserve(uint32_t, size_t bytes, uint32_t wanted) override {
+      asked.push_back(wanted);
+      reserved += wanted * bytes;
+      return wanted;
+    }
+    void GiveBack(uint32_t, uint32_t, size_t bytes) override {
+      reserved -= bytes;
+      EXPECT_TRUE(delivered().empty()) << "before anything else";
+    }
+    std::vector<uint32_t> asked;
+    size_t reserved = 0;
+  };
+  auto queue = Make();
+  Publish(*queue, {"one", "two", "three", "much longer than these"});
+  auto sink = std::make_shared<WideSink>();
+  Consume(*queue, sink, 10);
+  size_t used = 0;
+  for (const auto& delivered : sink->delivered()) {
+    used += EncodedDeliveryBytes(*delivered.delivery.message);
+  }
+  EXPECT_THAT(sink->bodies(), SizeIs(4));
+  EXPECT_EQ(sink->reserved, used);
+  // The last is longer than what was left of the room.
+  EXPECT_THAT(sink->asked, ElementsAre(4u, 1u));
 }
 
 TEST_F(QueueTest, InfoIsExactWhenACompletionRuns) {
@@ -171,7 +201,7 @@ TEST_F(QueueTest, CANCEL_01_DeleteFreesTheNameThenTellsSinksGetsAndCaller) {
     pause.consumer.consumer_id = id;
     queue->UpdateConsumer(pause, [](absl::Status) {});
   }
-  Get(*queue, sink, /*wait_id=*/1);
+  Get(*queue, sink, 1, /*wait_id=*/1);
   log_.clear();
   Delete(*queue);
   EXPECT_THAT(log_, ElementsAre("closed", "lost", "cancelled", "cancelled",
@@ -261,7 +291,7 @@ TEST_F(QueueTest, GetAnswersWithTheQueue) {
   auto& now = Get(*queue, sink);
   ASSERT_TRUE(now.has_value());
   EXPECT_EQ((*now)->queue, queue);
-  auto& later = Get(*queue, sink, /*wait_id=*/1);
+  auto& later = Get(*queue, sink, 1, /*wait_id=*/1);
   EXPECT_FALSE(later.has_value());
   Publish(*queue, {"2"});
   ASSERT_TRUE(later.has_value());
@@ -272,7 +302,7 @@ TEST_F(QueueTest, GetAnswersWithTheQueue) {
 
 TEST_F(QueueTest, EndGetWaitCompletesTheGet) {
   auto queue = Make();
-  auto& answer = Get(*queue, std::make_shared<RecordingSink>(), 1);
+  auto& answer = Get(*queue, std::make_shared<RecordingSink>(), 1, 1);
   queue->EndGetWait(1);
   ASSERT_TRUE(answer.has_value());
   EXPECT_THAT((*answer)->deliveries, IsEmpty());

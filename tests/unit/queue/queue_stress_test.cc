@@ -25,14 +25,14 @@ constexpr size_t kRoom = 16;
 // A bounded inbox. Refuses when it is full and remembers that it did.
 class InboxSink : public DeliverySink {
  public:
-  bool TryReserve(uint32_t, size_t) override {
+  uint32_t Reserve(uint32_t, size_t, uint32_t) override {
     MutexLock lock(&mu_);
     if (reserved_ == kRoom) {
       refused_ = true;
-      return false;
+      return 0;
     }
     ++reserved_;
-    return true;
+    return 1;
   }
   void Deliver(uint32_t, std::vector<Delivery> deliveries) override {
     MutexLock lock(&mu_);

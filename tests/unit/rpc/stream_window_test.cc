@@ -46,28 +46,28 @@ TEST(StreamWindow, KeysTellWhetherAConsumerIsAutoAck) {
 
 TEST(StreamWindow, QOS_04_AllConsumersShareThePrefetchCount) {
   StreamWindow window(Prefetch(2));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_TRUE(window.TryReserve(kSecond, 10));
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kSecond, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
   EXPECT_EQ(window.unsettled(), 2u);
 }
 
 TEST(StreamWindow, QOS_04_ASettleWakesThoseThatWereRefused) {
   StreamWindow window(Prefetch(1));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kSecond, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
+  EXPECT_EQ(window.Reserve(kSecond, 10, 1), 0u);
   EXPECT_THAT(window.Settled(Outs(kFirst, 10)),
               UnorderedElementsAre(kFirst, kSecond));
   // Once told, they ask anew.
-  EXPECT_TRUE(window.TryReserve(kSecond, 10));
+  EXPECT_EQ(window.Reserve(kSecond, 10, 1), 1u);
   EXPECT_THAT(window.Settled(Outs(kSecond, 10)), IsEmpty());
 }
 
 TEST(StreamWindow, QOS_03_AutoAckConsumersAreNotLimited) {
   StreamWindow window(Prefetch(2));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(window.TryReserve(kAutoAck, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(window.Reserve(kAutoAck, 10, 1), 1u);
   EXPECT_EQ(window.unsettled(), 1u);
   EXPECT_THAT(window.Settled(Outs(kAutoAck, 10, 3)), IsEmpty());
   EXPECT_EQ(window.unsettled(), 1u);
@@ -75,20 +75,20 @@ TEST(StreamWindow, QOS_03_AutoAckConsumersAreNotLimited) {
 
 TEST(StreamWindow, QOS_04_AUsedUpPrefetchHoldsBackAutoAckConsumersToo) {
   StreamWindow window(Prefetch(1));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kAutoAck, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kAutoAck, 10, 1), 0u);
   EXPECT_THAT(window.Settled(Outs(kFirst, 10)), ElementsAre(kAutoAck));
-  EXPECT_TRUE(window.TryReserve(kAutoAck, 10));
+  EXPECT_EQ(window.Reserve(kAutoAck, 10, 1), 1u);
 }
 
 TEST(StreamWindow, AUsedUpByteWindowHoldsBackAutoAckConsumersToo) {
   StreamWindow::Limits limits = Wide();
   limits.prefetch_bytes = 100;
   StreamWindow window(limits);
-  EXPECT_TRUE(window.TryReserve(kFirst, 90));
-  EXPECT_TRUE(window.TryReserve(kAutoAck, 1000));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kAutoAck, 1));
+  EXPECT_EQ(window.Reserve(kFirst, 90, 1), 1u);
+  EXPECT_EQ(window.Reserve(kAutoAck, 1000, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kAutoAck, 1, 1), 0u);
   EXPECT_THAT(window.SetPrefetchBytes(200), ElementsAre(kAutoAck));
 }
 
@@ -96,19 +96,19 @@ TEST(StreamWindow, TheServersCapDoesNotHoldBackAutoAckConsumers) {
   StreamWindow::Limits limits = Prefetch(0);
   limits.max_unsettled = 1;
   StreamWindow window(limits);
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_TRUE(window.TryReserve(kAutoAck, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kAutoAck, 10, 1), 1u);
 }
 
 TEST(StreamWindow, QOS_05_RaisingWakesAndLoweringHoldsUntilBelow) {
   StreamWindow window(Prefetch(1));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
   EXPECT_THAT(window.SetPrefetchCount(3), ElementsAre(kFirst));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
   EXPECT_THAT(window.SetPrefetchCount(1), IsEmpty());
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
   EXPECT_THAT(window.Settled(Outs(kFirst, 10, 2)), IsEmpty());
   EXPECT_THAT(window.Settled(Outs(kFirst, 10)), ElementsAre(kFirst));
 }
@@ -117,8 +117,8 @@ TEST(StreamWindow, QOS_07_ZeroIsNoLimitButTheServersCap) {
   StreamWindow::Limits limits = Prefetch(0);
   limits.max_unsettled = 3;
   StreamWindow window(limits);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
   EXPECT_THAT(window.Settled(Outs(kFirst, 10)), ElementsAre(kFirst));
 }
 
@@ -126,22 +126,22 @@ TEST(StreamWindow, AMessageLargerThanTheByteWindowGoesAlone) {
   StreamWindow::Limits limits = Wide();
   limits.prefetch_bytes = 100;
   StreamWindow window(limits);
-  EXPECT_TRUE(window.TryReserve(kFirst, 1000));
-  EXPECT_FALSE(window.TryReserve(kFirst, 1));
+  EXPECT_EQ(window.Reserve(kFirst, 1000, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 1, 1), 0u);
   EXPECT_THAT(window.Settled(Outs(kFirst, 1000)), ElementsAre(kFirst));
-  EXPECT_TRUE(window.TryReserve(kFirst, 60));
-  EXPECT_FALSE(window.TryReserve(kFirst, 60));
-  EXPECT_TRUE(window.TryReserve(kFirst, 40));
+  EXPECT_EQ(window.Reserve(kFirst, 60, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 60, 1), 0u);
+  EXPECT_EQ(window.Reserve(kFirst, 40, 1), 1u);
 }
 
 TEST(StreamWindow, ALargerByteWindowWakes) {
   StreamWindow::Limits limits = Wide();
   limits.prefetch_bytes = 100;
   StreamWindow window(limits);
-  EXPECT_TRUE(window.TryReserve(kFirst, 100));
-  EXPECT_FALSE(window.TryReserve(kFirst, 50));
+  EXPECT_EQ(window.Reserve(kFirst, 100, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 50, 1), 0u);
   EXPECT_THAT(window.SetPrefetchBytes(200), ElementsAre(kFirst));
-  EXPECT_TRUE(window.TryReserve(kFirst, 50));
+  EXPECT_EQ(window.Reserve(kFirst, 50, 1), 1u);
 }
 
 TEST(StreamWindow, WhatWaitsToBeWrittenIsLimitedForAutoAckToo) {
@@ -149,13 +149,13 @@ TEST(StreamWindow, WhatWaitsToBeWrittenIsLimitedForAutoAckToo) {
   limits.max_outbox_messages = 2;
   limits.max_outbox_bytes = 100;
   StreamWindow window(limits);
-  EXPECT_TRUE(window.TryReserve(kAutoAck, 10));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kAutoAck, 10));
+  EXPECT_EQ(window.Reserve(kAutoAck, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kAutoAck, 10, 1), 0u);
   EXPECT_THAT(window.Written(2, 20), ElementsAre(kAutoAck));
   // By bytes; one larger than all goes alone.
-  EXPECT_TRUE(window.TryReserve(kAutoAck, 500));
-  EXPECT_FALSE(window.TryReserve(kAutoAck, 1));
+  EXPECT_EQ(window.Reserve(kAutoAck, 500, 1), 1u);
+  EXPECT_EQ(window.Reserve(kAutoAck, 1, 1), 0u);
   EXPECT_THAT(window.Written(1, 500), ElementsAre(kAutoAck));
 }
 
@@ -164,38 +164,71 @@ TEST(StreamWindow, WritingWakesOnlyThoseWhoHaveRoomOtherwise) {
   limits.max_unsettled = 1;
   limits.max_outbox_messages = 1;
   StreamWindow window(limits);
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kAutoAck, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
+  EXPECT_EQ(window.Reserve(kAutoAck, 10, 1), 0u);
   EXPECT_THAT(window.Written(1, 10), ElementsAre(kAutoAck));
   EXPECT_THAT(window.Settled(Outs(kFirst, 10)), ElementsAre(kFirst));
+}
+
+TEST(StreamWindow, RoomForSeveralIsTakenAtOnce) {
+  StreamWindow window(Prefetch(5));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 3), 3u);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 9), 2u) << "no more than the prefetch";
+  EXPECT_EQ(window.Reserve(kSecond, 10, 1), 0u);
+  EXPECT_THAT(window.GiveBack(kFirst, 1, 10), ElementsAre(kSecond));
+  EXPECT_EQ(window.Reserve(kSecond, 10, 9), 1u);
+  EXPECT_EQ(window.unsettled(), 5u);
+}
+
+TEST(StreamWindow, RoomForSeveralIsLimitedByBytes) {
+  StreamWindow::Limits limits = Wide();
+  limits.max_outbox_bytes = 100;
+  limits.prefetch_bytes = 75;
+  StreamWindow window(limits);
+  EXPECT_EQ(window.Reserve(kAutoAck, 30, 9), 3u) << "the outbox's 100";
+  EXPECT_THAT(window.GiveBack(kAutoAck, 3, 90), IsEmpty());
+  EXPECT_EQ(window.Reserve(kFirst, 30, 9), 2u) << "the prefetch's 75";
+  EXPECT_THAT(window.GiveBack(kFirst, 2, 60), IsEmpty());
+  EXPECT_EQ(window.Reserve(kFirst, 500, 9), 1u) << "larger than all: alone";
+}
+
+TEST(StreamWindow, TheServersCapLimitsRoomForSeveral) {
+  StreamWindow::Limits limits = Wide();
+  limits.max_unsettled = 3;
+  StreamWindow window(limits);
+  EXPECT_EQ(window.Reserve(kFirst, 10, 9), 3u);
+  limits = Wide();
+  limits.max_outbox_messages = 2;
+  StreamWindow narrow(limits);
+  EXPECT_EQ(narrow.Reserve(kAutoAck, 10, 9), 2u);
 }
 
 TEST(StreamWindow, PausingHoldsAllAndGoingOnWakes) {
   StreamWindow window(Wide());
   EXPECT_THAT(window.SetPaused(true), IsEmpty());
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
-  EXPECT_FALSE(window.TryReserve(kAutoAck, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
+  EXPECT_EQ(window.Reserve(kAutoAck, 10, 1), 0u);
   EXPECT_THAT(window.SetPaused(false), UnorderedElementsAre(kFirst, kAutoAck));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
 }
 
 TEST(StreamWindow, GET_05_GetsIgnoreAndDoNotUseThePrefetch) {
   StreamWindow window(Prefetch(1));
   EXPECT_EQ(window.ReserveForGet(5), 5u);
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
   EXPECT_EQ(window.ReserveForGet(1), 1u);
   EXPECT_EQ(window.unsettled(), 7u);
   EXPECT_THAT(window.Settled(Outs(kGetKey, 10, 6)), IsEmpty());
   EXPECT_EQ(window.unsettled(), 1u);
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
 }
 
 TEST(StreamWindow, GetsStopAtTheServersCap) {
   StreamWindow::Limits limits = Wide();
   limits.max_unsettled = 3;
   StreamWindow window(limits);
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
   EXPECT_EQ(window.ReserveForGet(5), 2u);
   EXPECT_EQ(window.ReserveForGet(1), 0u);
 }
@@ -205,9 +238,9 @@ TEST(StreamWindow, WhatAGetDidNotUseWakesThoseItKeptOut) {
   limits.max_unsettled = 2;
   StreamWindow window(limits);
   EXPECT_EQ(window.ReserveForGet(2), 2u);
-  EXPECT_FALSE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 0u);
   EXPECT_THAT(window.GiveBackFromGet(2), ElementsAre(kFirst));
-  EXPECT_TRUE(window.TryReserve(kFirst, 10));
+  EXPECT_EQ(window.Reserve(kFirst, 10, 1), 1u);
 }
 
 }  // namespace
