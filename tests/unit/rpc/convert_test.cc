@@ -17,6 +17,7 @@ namespace {
 using ::google::protobuf::util::MessageDifferencer;
 using ::kelpmq::service::testing::MetadataOf;
 using ::kelpmq::service::testing::ReasonOf;
+using ::testing::HasSubstr;
 
 // ---- Values ----
 
@@ -155,6 +156,11 @@ TEST(Convert, LIMIT_01_NamesHaveAtMost255Bytes) {
   const absl::Status status = CheckName("queue", std::string(256, 'q'));
   EXPECT_EQ(ReasonOf(status), "INVALID_NAME");
   EXPECT_EQ(MetadataOf(status, "argument"), "queue");
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("the name of the queue has 256 bytes"));
+  EXPECT_THAT(std::string(
+                  CheckName("routing_key", std::string(256, 'k')).message()),
+              HasSubstr("the routing_key has 256 bytes"));
 }
 
 TEST(Convert, TagRangesRun) {
