@@ -13,6 +13,18 @@ def test_QOS_01_prefetch_limits_each_consumer(client, stream):
     assert len(stream.deliveries(1)) == 1
 
 
+def test_CHAN_03_flow_pauses_instead_of_failing(client, stream):
+    stream.ask(flow=pb.SetFlow(whole_stream=True, paused=False))
+    name = client.filled("ab")
+    stream.start(name, prefetch_count=1)
+    stream.deliveries(1)
+    stream.ask(flow=pb.SetFlow(whole_stream=True, paused=True))
+    stream.settle(delivery_tags=[1])
+    assert not stream.waiting()
+    stream.ask(flow=pb.SetFlow(whole_stream=True, paused=False))
+    assert wire.bodies(stream.deliveries(1)) == ["b"]
+
+
 def test_QOS_04_the_window_of_the_stream_is_shared(client):
     stream = wire.ConsumeStream.open(client, prefetch_count=3)
     one, two = client.filled(), client.filled("vwxyz")
