@@ -2,12 +2,13 @@
 import os
 import pathlib
 import signal
+import subprocess
 import threading
 
 import grpc
 import pytest
 import wire
-from containers import HARDENED, SOCKET, Container
+from containers import HARDENED, ROOT, SOCKET, Container
 from kelpmq.v1 import messaging_pb2 as pb
 
 BATCH = 50  # Messages in one request.
@@ -104,8 +105,8 @@ def test_a_stop_without_clients_is_quick_and_has_exit_code_0(podman, image):
     broker.remove()
 
 
-def test_kill_and_restart_are_a_reconnect_to_a_client(podman, shared_folder, client):
-    """Over stubs, which reconnect by themselves; what was in memory is gone, as it must be."""
+def test_kill_and_restart_are_a_reconnect_to_plain_stubs(podman, shared_folder, client):
+    """The channel serves on. What was in memory is gone, as it must be."""
     broker = start(podman, shared_folder, "killed", "--restart", "always")
     queue_name = client.filled("a")
     consumer = wire.ConsumeStream.open(client)
@@ -118,6 +119,26 @@ def test_kill_and_restart_are_a_reconnect_to_a_client(podman, shared_folder, cli
         pb.GetServerInfoRequest(), wait_for_ready=True, timeout=wire.PATIENCE).start_time
     assert after.ToNanoseconds() > before.ToNanoseconds()
     assert not client.exists(queue_name)
-    client.publish(client.declare(queue_name), "b")  # The same channel serves on.
+    client.publish(client.declare(queue_name), "b")
     assert wire.bodies(client.get(queue_name).deliveries) == ["b"]
+    broker.remove()
+
+
+def test_kill_and_restart_are_a_reconnect_to_the_python_client(podman, image, shared_folder):
+    """It declares its queue again, and both its consumer and its publisher go on."""
+    python = ROOT / "build/python-client/bin/python"
+    if not python.exists():
+        pytest.skip("the Python client is not installed (tests/run does)")
+    broker = start(podman, shared_folder, "killed-too", "--restart", "always")
+    with subprocess.Popen(
+            [python, pathlib.Path(__file__).with_name("reconnecting_app.py"),
+             f"unix:{shared_folder}/kelpmq.sock"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as app:
+        for life in range(3):
+            if life > 0:
+                os.kill(broker.pid(), signal.SIGKILL)
+            print(f"life {life}", file=app.stdin)
+            assert f"life {life}\n" in iter(app.stdout.readline, "")  # At least once.
+        app.stdin.close()
+        assert app.wait(wire.PATIENCE) == 0
     broker.remove()
