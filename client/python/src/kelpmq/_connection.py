@@ -15,10 +15,13 @@ import grpc
 
 from kelpmq import _calls
 from kelpmq._address import Address, open_channel
+from kelpmq._forking import channel_made, entering, free, tell_child
 from kelpmq.errors import ClientClosed, ForkedClient, KelpmqError, from_rpc_error
 from kelpmq.v1 import messaging_pb2
 
 Response = TypeVar("Response")
+
+FORKED = "this was made before a fork; make a new client in the child"
 
 
 def connection_lost(error: KelpmqError) -> bool:
@@ -41,6 +44,9 @@ class Connection:
         self._callables: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._limits: Optional[messaging_pb2.Limits] = None
+        self._waiting: set[Any] = set()  # futures
+        tell_child(self)
+        channel_made()
 
     def connect(self, timeout: float) -> messaging_pb2.GetServerInfoResponse:
         """Waits until the broker answers, at most `timeout` seconds.
@@ -65,7 +71,15 @@ class Connection:
         if callable_ is None or os.getpid() != self._pid or self._channel is None:
             callable_ = self._callables.setdefault(method.path, method.bind(self.channel()))
         try:
-            response: Response = callable_(request, timeout=timeout, metadata=self._metadata)
+            # A future, since a thread that waits for one waits in Python, where a fork by another
+            # thread finds it harmless; a plain call waits inside gRPC.
+            with entering():
+                future = callable_.future(request, timeout=timeout, metadata=self._metadata)
+            self._waiting.add(future)
+            try:
+                response: Response = future.result()
+            finally:
+                self._waiting.discard(future)
         except grpc.RpcError as error:
             raise from_rpc_error(error) from None
         except ValueError:
@@ -89,7 +103,8 @@ class Connection:
 
     def _opened(self, begin: Callable[[], Any]) -> Any:
         try:
-            return begin()
+            with entering():
+                return begin()
         except ValueError:  # gRPC's way to say that the channel was closed just now
             raise ClientClosed("the client is closed") from None
 
@@ -119,7 +134,14 @@ class Connection:
     def check_process(self) -> None:
         """ForkedClient: this process is a fork of the one that it belongs to."""
         if os.getpid() != self._pid:
-            raise ForkedClient("this client was made before a fork; make a new one in the child")
+            raise ForkedClient(FORKED)
+
+    def after_fork(self) -> None:
+        """In a forked child: lets gRPC close it there."""
+        self._lock = threading.Lock()
+        for future in self._waiting:
+            free(future, None)
+        free(None, self._channel)
 
     def close(self) -> None:
         """Ends all calls. Idempotent."""

@@ -10,9 +10,16 @@ import threading
 from typing import Any, Callable, Optional, Union
 
 from kelpmq import _calls
-from kelpmq._connection import Connection, deadline_after, seconds_left
+from kelpmq._connection import FORKED, Connection, deadline_after, seconds_left
+from kelpmq._forking import tell_child
 from kelpmq._stream import Stream
-from kelpmq.errors import ClientClosed, DeadlineExceeded, KelpmqError, from_failure
+from kelpmq.errors import (
+    ClientClosed,
+    DeadlineExceeded,
+    ForkedClient,
+    KelpmqError,
+    from_failure,
+)
 from kelpmq.v1 import messaging_pb2, types_pb2
 
 ACK = messaging_pb2.SETTLE_ACTION_ACK
@@ -101,6 +108,7 @@ class ConsumeStream(Stream):
         self._error: Optional[KelpmqError] = None
         self._answers: dict[tuple[str, int], _Answer] = {}
         self._ids = itertools.count(1)
+        tell_child(self)
         self._open(_calls.CONSUME, messaging_pb2.ConsumeResponse.FromString)
 
     # Requests.
@@ -121,6 +129,8 @@ class ConsumeStream(Stream):
                     self._work.notify()
                 return
             if self._over:
+                if isinstance(self._error, ForkedClient):
+                    raise self._error
                 return
             self._gathering = _Settles(action, tag)
             self._pending.append(self._gathering)
@@ -236,6 +246,16 @@ class ConsumeStream(Stream):
     def cancel(self) -> None:
         """Breaks the stream off: what has gathered is not sent."""
         self._cancel()
+
+    def after_fork(self) -> None:
+        """In a forked child: it is over here."""
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._over = True
+        self._error = ForkedClient(FORKED)
+        self._pending = []
+        self._gathering = None
+        self._answers = {}
 
     @property
     def over(self) -> bool:

@@ -211,6 +211,7 @@ class PublishPump:
     def flush(self, timeout: Optional[float] = None) -> bool:
         """Waits until all that was published before is done; False: not in `timeout` seconds."""
         deadline = deadline_after(timeout)
+        self._connection.check_process()
         with self._lock:
             batches = [*self._written.values(), *self._waiting]
         try:
@@ -243,6 +244,7 @@ class PublishPump:
 
     def wait_for(self, batch: _Batch, timeout: Optional[float]) -> None:
         """DeadlineExceeded: not done in time."""
+        self._connection.check_process()
         with self._lock:
             if batch.done:
                 return
@@ -256,6 +258,7 @@ class PublishPump:
     def call_when_done(self, batch: _Batch, callback: Callable[[Confirm], Any],
                        confirm: Confirm) -> None:
         """See Confirm.add_done_callback."""
+        self._connection.check_process()
         with self._lock:
             if not batch.done:
                 if batch.callbacks is None:

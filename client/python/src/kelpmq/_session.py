@@ -10,6 +10,7 @@ import grpc
 
 from kelpmq import _calls
 from kelpmq._connection import Connection
+from kelpmq._forking import Reading, entering
 from kelpmq.errors import KelpmqError
 from kelpmq.v1 import session_pb2
 
@@ -81,11 +82,12 @@ class Session:
                 _calls.CLOSE_SESSION, session_pb2.CloseSessionRequest(session_id=session_id),
                 _CLOSE_SECONDS)
         if watch is not None:
-            watch.cancel()
+            with entering():
+                watch.cancel()
 
     def _read(self, watch: Any, epoch: int) -> None:
         try:
-            for _ in watch:
+            for _ in Reading(watch):
                 pass
         except grpc.RpcError:
             pass  # Why does not matter.

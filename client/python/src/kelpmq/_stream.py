@@ -10,6 +10,7 @@ from typing import Any, Callable, Optional
 import grpc
 
 from kelpmq._connection import Connection
+from kelpmq._forking import Reading, entering
 from kelpmq.errors import KelpmqError, Unavailable, from_rpc_error
 
 
@@ -25,6 +26,7 @@ class Stream(ABC):
         self._connection = connection
         self._name = name
         self._call: Any = None
+        self._reading: Optional[Reading] = None
         self._reader: Optional[threading.Thread] = None
 
     @abstractmethod
@@ -40,18 +42,25 @@ class Stream(ABC):
         """The stream is over; None: it was half-closed and ended well. Called once."""
 
     def _open(self, path: str, parse: Callable[[bytes], Any]) -> None:
-        self._call = self._connection.open_stream(path, self._frames(), parse)
+        opened = threading.Event()
+        self._call = self._connection.open_stream(path, self._frames(opened), parse)
+        self._reading = Reading(self._call)
+        opened.set()
         self._reader = threading.Thread(target=self._read, name=self._name, daemon=True)
         self._reader.start()
 
-    def _frames(self) -> Iterator[bytes]:
+    def _frames(self, opened: threading.Event) -> Iterator[bytes]:
+        opened.wait()
+        assert self._reading is not None
         while (frame := self._next_frame()) is not None:
+            self._reading.writing()
             yield frame
 
     def _read(self) -> None:
         error: Optional[KelpmqError] = None
         try:
-            for response in self._call:
+            assert self._reading is not None
+            for response in self._reading:
                 self._take(response)
         except grpc.RpcError as failure:
             error = from_rpc_error(failure)
@@ -63,7 +72,8 @@ class Stream(ABC):
 
     def _cancel(self) -> None:
         if self._call is not None:
-            self._call.cancel()
+            with entering():
+                self._call.cancel()
 
     def _join(self, timeout: Optional[float]) -> bool:
         """Waits until the reading thread is done; False: it is not yet, or calls this itself."""

@@ -407,6 +407,7 @@ class Client:
     def _prepare_to_restore(self, needed: bool = False) -> None:
         """What is declared has to be declared again when the connection was lost, so from now on
         somebody has to notice that."""
+        self._connection.check_process()
         if needed or self._reconnect:
             self._session.ensure(self._timeout)
 

@@ -11,10 +11,17 @@ from typing import Any, Callable, Optional
 
 import grpc
 
-from kelpmq._connection import Connection, connection_lost, deadline_after, seconds_left
+from kelpmq._connection import (
+    FORKED,
+    Connection,
+    connection_lost,
+    deadline_after,
+    seconds_left,
+)
 from kelpmq._consuming import ConsumeStream
+from kelpmq._forking import tell_child
 from kelpmq._recovery import Recovery
-from kelpmq.errors import ClientClosed, ConsumerCancelled, KelpmqError
+from kelpmq.errors import ClientClosed, ConsumerCancelled, ForkedClient, KelpmqError
 from kelpmq.message import Delivery
 from kelpmq.v1 import messaging_pb2, types_pb2
 
@@ -84,6 +91,7 @@ class Consumer:
         self.queue = spec.queue
         #: The consumer's tag, given by the broker unless it was chosen.
         self.tag = spec.consumer_tag
+        tell_child(self)
 
     # Iterating.
 
@@ -182,6 +190,8 @@ class Consumer:
         Waits at most `timeout` seconds. Idempotent. Iteration stops, and a callback is not called
         any more.
         """
+        if self._connection.forked:
+            return
         with self._lock:
             self._closed = True
             self._inbox.clear()
@@ -191,8 +201,7 @@ class Consumer:
         if stream is not None:
             stream.close(timeout)
         thread = self._thread
-        if thread is not None and thread is not threading.current_thread() \
-                and not self._connection.forked:
+        if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
         if self._on_closed is not None:
             self._on_closed(self)
@@ -203,6 +212,14 @@ class Consumer:
     def __exit__(self, kind: Optional[type[BaseException]], error: Optional[BaseException],
                  trace: Optional[TracebackType]) -> None:
         self.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: what had arrived is the parent's."""
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._inbox.clear()
+        self._held_back = False
+        self._failure = ForkedClient(FORKED)
 
     def __del__(self) -> None:
         stream = self._life.stream
