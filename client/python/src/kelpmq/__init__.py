@@ -22,6 +22,7 @@ from kelpmq._values import (
     UInt32,
 )
 from kelpmq._version import __version__
+from kelpmq.aio import AsyncClient, AsyncConsumer, AsyncPublisher
 from kelpmq.broker import BrokerStartError, PrivateBroker
 from kelpmq.client import Client, Queue, ServerInfo
 from kelpmq.consumer import Consumer
@@ -52,12 +53,12 @@ from kelpmq.message import Delivery
 from kelpmq.publisher import Publisher
 
 __all__ = [
-    "__version__", "Aborted", "Address", "AlreadyExists", "BinaryNotFound", "BrokerStartError",
-    "Cancelled", "Client", "ClientClosed", "Confirm", "Consumer", "ConsumerCancelled",
-    "DeadlineExceeded", "Delivery", "FailedPrecondition", "Float32", "ForkedClient", "Int16",
-    "Int32", "Int8", "InternalError", "InvalidArgument", "KelpmqError", "NoRoute", "NotFound",
-    "OutcomeUnknown", "parse_address", "PermissionDenied", "PrivateBroker", "Publisher",
-    "PublishFailed", "Queue", "QueueFull", "RawString", "ResourceExhausted", "ServerInfo",
-    "Timestamp", "Tls", "UInt16", "UInt32", "UInt8", "Unauthenticated", "Unavailable",
-    "Unimplemented",
+    "__version__", "Aborted", "Address", "AlreadyExists", "AsyncClient", "AsyncConsumer",
+    "AsyncPublisher", "BinaryNotFound", "BrokerStartError", "Cancelled", "Client", "ClientClosed",
+    "Confirm", "Consumer", "ConsumerCancelled", "DeadlineExceeded", "Delivery",
+    "FailedPrecondition", "Float32", "ForkedClient", "Int16", "Int32", "Int8", "InternalError",
+    "InvalidArgument", "KelpmqError", "NoRoute", "NotFound", "OutcomeUnknown", "parse_address",
+    "PermissionDenied", "PrivateBroker", "Publisher", "PublishFailed", "Queue", "QueueFull",
+    "RawString", "ResourceExhausted", "ServerInfo", "Timestamp", "Tls", "UInt16", "UInt32", "UInt8",
+    "Unauthenticated", "Unavailable", "Unimplemented",
 ]
