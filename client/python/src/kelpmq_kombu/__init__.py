@@ -1,20 +1,24 @@
 """KelpMQ for Kombu and Celery.
 
-    import kelpmq_kombu  # Kombu now knows kelpmq:// and kelpmqs://
-
     app = Celery("shop", broker="kelpmq://")
+
+Celery needs no more: Kombu has no entry points for transports, but some for serializers, and imports
+what they name, which is this package, as soon as it has to do with messages. A program that uses
+Kombu's Connection alone, or finds this package on its path without an installation, has to
+`import kelpmq_kombu`.
 """
 from kombu.transport import TRANSPORT_ALIASES
 
-from kelpmq._version import __version__
+from .tree import mark_root
 
-from .private import mark_root
+__all__ = ["register"]
 
-__all__ = ["__version__", "register"]
+#: For the entry point: no encoder and no decoder, for a type of content that nobody has.
+no_serializer = (None, None, "application/x-kelpmq", "utf-8")
 
 
 def register() -> None:
-    """Makes the schemes known to Kombu. Importing this package has done it."""
+    """Makes kelpmq:// and kelpmqs:// known to Kombu. Importing this package has done it."""
     TRANSPORT_ALIASES["kelpmq"] = "kelpmq_kombu.transport:Transport"
     TRANSPORT_ALIASES["kelpmqs"] = "kelpmq_kombu.transport:SSLTransport"
 

@@ -11,6 +11,7 @@ import grpc
 from kelpmq.v1 import messaging_pb2 as pb
 from kelpmq.v1 import types_pb2
 
+from .forking import gate
 from .inbox import Source
 
 if TYPE_CHECKING:
@@ -168,6 +169,11 @@ class DeliveryStream:
     # The thread that writes: gRPC's own.
 
     def _requests(self) -> Iterator[Any]:
+        for request in self._gathered():
+            with gate:  # Until gRPC asks for the next: then this one is sent.
+                yield request
+
+    def _gathered(self) -> Iterator[Any]:
         yield pb.ConsumeRequest(options=self._options)
         outbox = self._outbox
         confirmed = self._link.publisher.confirmed

@@ -5,7 +5,7 @@ import atexit
 import os
 import queue
 import threading
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Any, Callable, Iterator, Mapping, Optional, cast
 
 import grpc
 
@@ -13,7 +13,8 @@ from kelpmq._address import Address, open_channel
 from kelpmq.v1 import messaging_pb2 as pb
 from kelpmq.v1 import messaging_pb2_grpc, session_pb2, session_pb2_grpc, topology_pb2_grpc
 
-from . import errors, values
+from . import errors, forking, values
+from .forking import gate
 from .inbox import Inbox
 from .publishing import Publisher
 
@@ -72,16 +73,19 @@ class Link:
                 client_name=str(properties.get("connection_name", "kombu")))
             values.put_table(properties, request.client_properties)
             try:
-                opened = self._sessions.OpenSession(
-                    request, timeout=timeout, metadata=self._metadata)
+                with gate:
+                    opened = self._sessions.OpenSession(
+                        request, timeout=timeout, metadata=self._metadata)
             except grpc.RpcError as exc:
                 raise errors.for_connect(exc) from None
         except BaseException:
             self._grpc.close()
             raise
         self.session_id = opened.session_id
-        self._watch = self._sessions.WatchSession(
-            session_pb2.WatchSessionRequest(session_id=self.session_id), metadata=self._metadata)
+        with gate:
+            self._watch = self._sessions.WatchSession(
+                session_pb2.WatchSessionRequest(session_id=self.session_id),
+                metadata=self._metadata)
         self.topology = topology_pb2_grpc.TopologyServiceStub(self._grpc)
         self._consume = messaging_pb2_grpc.MessagingServiceStub(self._grpc).Consume
         # Raw: its requests are serialized by those who publish.
@@ -89,14 +93,16 @@ class Link:
             "/kelpmq.v1.MessagingService/PublishStream", request_serializer=None,
             response_deserializer=pb.PublishStreamResponse.FromString)
         _open.add(self)
+        forking.install()
         self.start_thread(self._read_watch, "session")
 
     def close_session(self, session_id: str, timeout: Optional[float] = CALL_SECONDS) -> None:
         """Ends a session: its deliveries are back, its exclusive queues gone."""
         try:
-            self._sessions.CloseSession(
-                session_pb2.CloseSessionRequest(session_id=session_id),
-                timeout=timeout, metadata=self._metadata)
+            with gate:
+                self._sessions.CloseSession(
+                    session_pb2.CloseSessionRequest(session_id=session_id),
+                    timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as exc:
             if exc.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                 raise errors.for_connect(exc) from None
@@ -136,6 +142,12 @@ class Link:
         except grpc.RpcError as exc:
             error = exc
         self.stream_ended(error)
+
+    def idle_call(self) -> Callable[[], object]:
+        """Starts a call that ends only when what is returned is called."""
+        watch = self._sessions.WatchSession(
+            session_pb2.WatchSessionRequest(session_id=self.session_id), metadata=self._metadata)
+        return cast(Callable[[], object], watch.cancel)
 
     # Losing it.
 
@@ -179,7 +191,8 @@ class Link:
         """A unary call. Raises amqp's exceptions."""
         self.check()
         try:
-            return method(request, timeout=CALL_SECONDS, metadata=self._metadata)
+            with gate:
+                return method(request, timeout=CALL_SECONDS, metadata=self._metadata)
         except grpc.RpcError as exc:
             failure = errors.for_rpc(exc, signature)
         except ValueError:  # gRPC's: another thread has closed the channel.
@@ -197,7 +210,8 @@ class Link:
 
     def _open_stream(self, method: Any, requests: Iterator[Any]) -> Any:
         try:
-            return method(requests, metadata=self._metadata)
+            with gate:
+                return method(requests, metadata=self._metadata)
         except ValueError:  # As in `call`.
             raise self.loss() from None
 
@@ -264,4 +278,10 @@ def flush_all(timeout: float = EXIT_SECONDS) -> bool:
     return done
 
 
+def _open_idle_calls() -> list[Callable[[], object]]:
+    return [link.idle_call() for link in list(_open)
+            if link.is_ours() and link.failure is None and not link.closed]
+
+
 atexit.register(flush_all)
+forking.open_idle_calls = _open_idle_calls

@@ -1,7 +1,7 @@
 """The broker behind `kelpmq://`: one for a process and all that it starts.
 
-The first process that imports kelpmq_kombu is the root of its tree; it hands its name down in the
-environment. Whoever of the tree connects first starts the broker; it ends with the root.
+The first process that imports Kombu is the root of its tree; it hands its name down in the
+environment (tree.py). Whoever of the tree connects first starts the broker; it ends with the root.
 """
 from __future__ import annotations
 
@@ -18,19 +18,12 @@ from typing import Iterator, Optional
 
 from kelpmq.broker import PrivateBroker
 
-#: PID-STARTED of the root, where STARTED tells it from a later process with the same number.
-VARIABLE = "KELPMQ_KOMBU_ROOT"
+from . import tree
+
 # As RabbitMQ's default; such a broker has no other clients that could not take so much.
 _MAX_MESSAGE_BYTES = 128 << 20
 
 _brokers: list[PrivateBroker] = []  # Those that this process has started.
-
-
-def mark_root() -> None:
-    """Makes this process the root of a tree, unless it already is in the tree of a living one."""
-    root = os.environ.get(VARIABLE, "")
-    if not _alive(root):
-        os.environ[VARIABLE] = f"{os.getpid()}-{_started(os.getpid())}"
 
 
 def address() -> str:
@@ -38,14 +31,14 @@ def address() -> str:
 
     Raises kelpmq.broker.BrokerStartError.
     """
-    mark_root()
-    folder = _folder(os.environ[VARIABLE])
+    tree.mark_root()
+    folder = _folder(os.environ[tree.VARIABLE])
     with _locked(folder / "lock"):
         found = _read(folder / "address")
         if found is not None and _answers(found):
             return found
-        root = int(os.environ[VARIABLE].partition("-")[0])
-        broker = PrivateBroker("--max-message-bytes", str(_MAX_MESSAGE_BYTES), ends_with=root)
+        broker = PrivateBroker("--max-message-bytes", str(_MAX_MESSAGE_BYTES),
+                               ends_with=tree.root_pid())
         _brokers.append(broker)
         (folder / "address").write_text(broker.address)
         return broker.address
@@ -55,12 +48,11 @@ def address() -> str:
 @atexit.register
 def _end() -> None:
     """At the root's end: the broker and its folders go. After SIGKILL the broker goes by itself."""
-    root = os.environ.get(VARIABLE, "")
-    if root != f"{os.getpid()}-{_started(os.getpid())}":
+    if not tree.is_root():
         return
     for broker in _brokers:
         broker.stop()
-    folder = _path(root)
+    folder = _path(os.environ[tree.VARIABLE])
     found = _read(folder / "address")
     if found is not None:
         shutil.rmtree(pathlib.Path(found[len("unix:"):]).parent, ignore_errors=True)
@@ -102,25 +94,3 @@ def _answers(address: str) -> bool:
         except OSError:
             return False
         return True
-
-
-def _alive(root: str) -> bool:
-    pid, _, started = root.partition("-")
-    if not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # It lives, as another user.
-    return _started(int(pid)) == started
-
-
-def _started(pid: int) -> str:
-    """When a process started, in ticks since the boot; 0 where that is not known."""
-    try:
-        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return "0"
-    return text.rpartition(")")[2].split()[19]

@@ -13,6 +13,7 @@ import grpc
 from kelpmq.v1 import messaging_pb2 as pb
 
 from . import errors
+from .forking import gate
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -172,7 +173,8 @@ class Publisher:
             encoded = [publication.encoded for publication in frame]
             if sequence == 1:
                 encoded.insert(0, first)
-            yield b"".join(encoded)
+            with gate:
+                yield b"".join(encoded)
 
     # The thread that reads.
 

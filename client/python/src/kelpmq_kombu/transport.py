@@ -5,6 +5,7 @@ import dataclasses
 import os
 import socket
 import ssl
+import sys
 import time
 from typing import Any, Optional
 
@@ -18,6 +19,9 @@ from kelpmq._version import __version__
 from . import private
 from .connection import Connection
 from .errors import lost
+
+if "celery" in sys.modules:  # Nobody sends tasks' results without it.
+    from . import celery_hooks  # noqa: F401
 
 DEFAULT_PORT = 50672
 # What one wake-up of an event loop handles before timers and other sockets have their turn.
