@@ -2,10 +2,10 @@
 
     app = Celery("shop", broker="kelpmq://")
 
-Celery needs no more: Kombu has no entry points for transports, but some for serializers, and imports
-what they name, which is this package, as soon as it has to do with messages. A program that uses
-Kombu's Connection alone, or finds this package on its path without an installation, has to
-`import kelpmq_kombu`.
+Celery needs no more: Kombu has no entry points for transports, but some for serializers, and
+imports what they name, which is this package, as soon as it has to do with messages. A program
+that uses Kombu's Connection alone, or finds this package on its path without an installation,
+has to `import kelpmq_kombu`.
 """
 from kombu.transport import TRANSPORT_ALIASES
 

@@ -13,6 +13,8 @@ from celery import signals
 from .link import flush_all
 
 
-@signals.task_postrun.connect(weak=False)
 def _task_ended(**kwargs: Any) -> None:
     flush_all()
+
+
+signals.task_postrun.connect(_task_ended, weak=False)

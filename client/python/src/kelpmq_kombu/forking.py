@@ -14,7 +14,7 @@ import time
 from typing import Any, Callable, Iterable
 
 # gRPC's own; there is no public way to see that a fork waits, and to be waited for by it.
-from grpc._cython import cygrpc
+from grpc._cython import cygrpc  # type: ignore[attr-defined,unused-ignore]
 
 _POLL_SECONDS = 0.001
 _MOST_POLLS = 200
@@ -64,7 +64,7 @@ class Gate:
 gate = Gate()
 
 #: Starts an idle call on each channel in use and returns what cancels it; set by link.py.
-open_idle_calls: Callable[[], Iterable[Callable[[], object]]] = lambda: ()
+open_idle_calls: Callable[[], Iterable[Callable[[], object]]] = tuple
 
 
 def _before_fork() -> None:
