@@ -28,3 +28,11 @@ suite_kombu() {
   counted celery-upstream "$KOMBU_PYTHON" tests/e2e/kombu/run_celery
   counted kombu-upstream bash -c "tail --pid=$upstream -f /dev/null; cat build/logs/kombu-upstream.out"
 }
+
+# nightly_kombu: what takes half an hour. Needs the release build, and RabbitMQ to compare with.
+nightly_kombu() {
+  RUNLEVEL=1 install_packages "${KOMBU_PACKAGES[@]}"
+  check kombu-wheel kombu_wheel
+  counted celery-long "$KOMBU_PYTHON" tests/e2e/kombu/run_celery --long
+  check kombu-speed "$KOMBU_PYTHON" tests/bench/kombu/load --check
+}

@@ -1,5 +1,5 @@
 # Random cases against a real RabbitMQ and KelpMQ. NIGHTLY_CASES=300 and NIGHTLY_SEED=1 say how many,
-# and which.
+# and which. Then the long tests of Celery's own, and how fast Kombu is beside RabbitMQ.
 # To be sourced by tests/run.
 
 readonly NIGHTLY_PACKAGES=(rabbitmq-server erlang-base)
@@ -12,4 +12,5 @@ suite_nightly() {
   built nightly release kelpmq -DBUILD_TESTING=OFF || return 0
   KELPMQ_BINARY=$PWD/$RELEASE counted nightly with_broker tests/conformance/nightly \
     --cases "${NIGHTLY_CASES:-300}" --seed "${NIGHTLY_SEED:-1}" --address
+  nightly_kombu
 }

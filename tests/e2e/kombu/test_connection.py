@@ -419,7 +419,7 @@ def test_children_forked_while_messages_flow(url, connection, channel, queue):
     """As a pool does that replaces its processes."""
     received = Received(connection)
     channel.basic_consume(queue, "c", callback=received)
-    for generation in range(5):
+    for generation in range(20):
         for _ in range(100):
             publish(channel, "x", queue)
         assert in_child(lambda: publish(kombu.Connection(url).channel(), "y", queue) or
