@@ -141,20 +141,21 @@ def test_remote_control(site):
     here = site()
     worker = here.worker()
     control = here.app.control
-    [reply] = control.ping(timeout=5)
-    assert reply == {worker.worker_name: {"ok": "pong"}}
-    inspect = control.inspect(timeout=5)
+    assert control.ping(timeout=1) == [{worker.worker_name: {"ok": "pong"}}]  # Asked of everyone.
+    asked = {"destination": [worker.worker_name], "timeout": PATIENCE}
+    told = {**asked, "reply": True}
+    inspect = control.inspect(**asked)
     [queues] = inspect.active_queues().values()
     assert [queue["name"] for queue in queues] == ["celery"]
     [stats] = inspect.stats().values()
     assert stats["broker"]["transport"] == "kelpmq"
     assert len(stats["pool"]["processes"]) == 2
     assert "celery_tasks.add" in inspect.registered()[worker.worker_name]
-    control.add_consumer("another", reply=True, timeout=5)
+    control.add_consumer("another", **told)
     assert here.send("add", 1, 1, queue="another").get(timeout=PATIENCE) == 2
-    control.cancel_consumer("another", reply=True, timeout=5)
-    control.rate_limit("celery_tasks.add", "100/s", reply=True, timeout=5)
-    control.pool_grow(1, reply=True, timeout=5)
+    control.cancel_consumer("another", **told)
+    control.rate_limit("celery_tasks.add", "100/s", **told)
+    control.pool_grow(1, **told)
     wait_until(lambda: len(inspect.stats()[worker.worker_name]["pool"]["processes"]) == 3, PATIENCE)
     running = here.send("slow", "a", 600)
     wait_until(lambda: "try a" in here.notes(), PATIENCE)
@@ -164,7 +165,7 @@ def test_remote_control(site):
     wait_until(lambda: not any(inspect.active().values()), PATIENCE)
     waiting = here.send("say", "never", countdown=600)
     wait_until(lambda: any(inspect.scheduled().values()), PATIENCE)
-    control.revoke(waiting.id, reply=True, timeout=5)
+    control.revoke(waiting.id, **told)
     control.shutdown()
     assert worker.wait(PATIENCE) == 0
     assert "done a" not in here.notes()
@@ -272,7 +273,8 @@ def test_what_a_task_sends_arrives_though_its_process_ends(site):
 
 def test_workers_restart_amid_ten_thousand_tasks_and_none_is_lost(site):
     number = 10_000
-    here = site(task_acks_late=True, task_ignore_result=True, worker_prefetch_multiplier=100)
+    here = site(task_acks_late=True, task_ignore_result=True, worker_prefetch_multiplier=100,
+                worker_send_task_events=False, task_send_sent_event=False)
     for i in range(number):
         here.send("say", str(i))
     ran = 0

@@ -178,6 +178,16 @@ def test_a_consumer_without_acknowledgements_is_held_back(connection, channel, q
     held.wait(10_000)
 
 
+def test_a_channel_closes_though_nobody_took_its_deliveries(connection, channel, queue, held):
+    other = connection.channel()
+    other.basic_consume(queue, "c", callback=held, no_ack=True)
+    for _ in range(10_000):
+        publish(channel, "x", queue)
+    wait_until(lambda: len(connection.connection.link.inbox) > 1000)
+    other.close()
+    assert len(connection.connection.link.inbox) == 0
+
+
 # Losing.
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import collections
 import logging
 import secrets
+import threading
 from typing import TYPE_CHECKING, Any, Callable, Mapping, Optional
 
 from amqp.exceptions import ConsumerCancelled, MessageNacked
@@ -56,6 +57,7 @@ class Channel(Topology, base.StdChannel):
         #: The number of the last message published here, among all of the connection.
         self.last_published = 0
         self._failures: list[Exception] = []
+        self._lock = threading.Lock()
         self._publish_count = 0
         self._start()
 
@@ -111,8 +113,6 @@ class Channel(Topology, base.StdChannel):
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
-            stream.ended.wait(None)
-            self._link.inbox.drop(lambda handler: getattr(handler, "__self__", None) is stream)
 
     def _closed_by(self, failure: Exception) -> Exception:
         """Does what AMQP does at such an error; returns what to raise."""
@@ -164,9 +164,10 @@ class Channel(Topology, base.StdChannel):
             raise self._closed_by(exc) from None
 
     def _open_stream(self, link: Link) -> DeliveryStream:
-        if self._stream is None:
-            self._stream = DeliveryStream(self, link, self._channel_prefetch)
-        return self._stream
+        with self._lock:
+            if self._stream is None:
+                self._stream = DeliveryStream(self, link, self._channel_prefetch)
+            return self._stream
 
     # Publishing.
 

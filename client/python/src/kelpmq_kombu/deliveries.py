@@ -162,9 +162,12 @@ class DeliveryStream:
             self._link.inbox.call_waits(self.source, -1)
 
     def close(self) -> None:
-        """Half-closes: what was acknowledged counts, the rest is requeued before `ended`."""
+        """Half-closes, and waits for the end: what was acknowledged counts, the rest is requeued."""
         self._closing = True
         self._outbox.put(None)
+        self._link.inbox.call_waits(self.source, 1)  # From now on its reader is never held back.
+        self.ended.wait(None)
+        self._link.inbox.drop(lambda handler: getattr(handler, "__self__", None) is self)
 
     # The thread that writes: gRPC's own.
 
@@ -235,11 +238,11 @@ class DeliveryStream:
         self._outbox.put(None)
         if error is not None or not self._closing:
             self._link.stream_ended(error)
+        self.ended.give(True)  # First: who asks from now on sees it.
         with self._lock:
             waiting = list(self._answers.values())
             waiting += [consumer.started for consumer in self.consumers.values()
                         if consumer.started]
-        self.ended.give(True)
         for answer in waiting:
             answer.give(None) if not answer.ready() else None
         self._link.inbox.nudge()
