@@ -162,7 +162,7 @@ class DeliveryStream:
             self._link.inbox.call_waits(self.source, -1)
 
     def close(self) -> None:
-        """Half-closes, and waits for the end: what was acknowledged counts, the rest is requeued."""
+        """Half-closes and waits: what was acknowledged counts, the rest is requeued."""
         self._closing = True
         self._outbox.put(None)
         self._link.inbox.call_waits(self.source, 1)  # From now on its reader is never held back.
