@@ -109,12 +109,17 @@ def test_gets_are_in_order_with_publishes(channel, queue):
         assert channel.basic_get(queue, no_ack=True).body == str(i)
 
 
-def test_acknowledgements_are_in_order_with_calls(channel, queue):
-    for i in range(50):
+def test_acknowledgements_are_in_order_with_calls(connection, channel, queue):
+    number = 3000
+    for i in range(number):
         publish(channel, str(i), queue)
-    for message in [get(channel, queue, no_ack=False) for _ in range(50)]:
+    held = Received(connection, ack=False)
+    channel.basic_consume(queue, "c", callback=held)
+    held.wait(number)
+    channel.basic_cancel("c")
+    for message in held:
         message.requeue()
-    assert channel.queue_declare(queue, passive=True).message_count == 50
+    assert channel.queue_declare(queue, passive=True).message_count == number
 
 
 # Events.
@@ -264,6 +269,17 @@ def test_exclusive_queues_are_free_for_the_next_connection_of_a_client(connectio
     for _ in range(20):
         connection.collect()
         connection.default_channel.queue_declare(name, exclusive=True)
+
+
+def test_a_session_that_was_left_behind_is_closed_by_the_next(connection, name, monkeypatch):
+    """As after a network that went silent: the broker has not seen the end of the connection."""
+    connection.default_channel.queue_declare(name, exclusive=True)
+    lost = connection.connection.link
+    with monkeypatch.context() as patch:
+        patch.setattr(lost, "_grpc", type("Silent", (), {"close": lambda self: None})())
+        connection.collect()
+    connection.default_channel.queue_declare(name, exclusive=True)
+    lost._grpc.close()
 
 
 def test_a_collected_connection_gives_back_what_it_held(connection, connect, channel, queue):

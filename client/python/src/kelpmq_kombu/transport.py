@@ -7,6 +7,7 @@ import socket
 import ssl
 import sys
 import time
+import weakref
 from typing import Any, Optional
 
 import amqp.exceptions
@@ -24,6 +25,9 @@ if "celery" in sys.modules:  # Nobody sends tasks' results without it.
     from . import celery_hooks  # noqa: F401
 
 DEFAULT_PORT = 50672
+# Sessions that a kombu.Connection has left behind, with the process: they may still hold exclusive
+# queues. Not in the Transport, of which Kombu makes another when it reconnects.
+_left: weakref.WeakKeyDictionary[Any, tuple[int, str]] = weakref.WeakKeyDictionary()
 # What one wake-up of an event loop handles before timers and other sockets have their turn.
 _LOOP_EVENTS = 200
 _LOOP_SECONDS = 0.005
@@ -64,8 +68,6 @@ class Transport(base.Transport):
         super().__init__(client, **kwargs)
         self.client = client
         self.default_port = default_port or self.default_port
-        # A session of this process that was not closed; it may still hold exclusive queues.
-        self._left: tuple[int, str] = (0, "")
 
     def driver_version(self) -> str:
         return __version__
@@ -81,16 +83,16 @@ class Transport(base.Transport):
             confirm_publish=bool(options.get("confirm_publish")),
             on_blocked=options.get("on_blocked"), on_unblocked=options.get("on_unblocked"))
         connection.client = client
-        pid, session = self._left
+        pid, session = _left.get(client, (0, ""))
         connection.connect(client.connect_timeout, session if pid == os.getpid() else "")
-        self._left = (connection.link.pid, connection.link.session_id)
+        _left[client] = (connection.link.pid, connection.link.session_id)
         return connection
 
     def close_connection(self, connection: Connection) -> None:
-        connection.client = None
+        client, connection.client = connection.client, None
         connection.close()
-        if connection.link.is_ours():
-            self._left = (0, "")
+        if client is not None and connection.link.is_ours():
+            _left.pop(client, None)
 
     def _collect(self, connection: Optional[Connection]) -> None:
         if connection is not None:
