@@ -6,6 +6,7 @@ import threading
 import time
 
 import celery
+
 import kelpmq_kombu  # noqa: F401
 
 app = celery.Celery("load", broker=sys.argv[1])

@@ -3,8 +3,9 @@ import json
 import sys
 import time
 
-import kelpmq_kombu  # noqa: F401
 import kombu
+
+import kelpmq_kombu  # noqa: F401
 
 BODY = {"text": "x" * 88}  # 100 bytes as JSON.
 PREFETCH = 250

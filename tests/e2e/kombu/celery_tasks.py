@@ -74,6 +74,6 @@ class Camera(Polaroid):
     clear_after = True
 
     def on_shutter(self, state):
-        for uuid, task in list(state.tasks_by_time()):
+        for _, task in list(state.tasks_by_time()):
             note(f"{task.name} {task.state}")
         note(f"workers {len(state.workers)}")

@@ -5,16 +5,22 @@ import json
 import os
 import pathlib
 import re
+import runpy
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import uuid
 
-import kelpmq
 import pytest
 import upstream
+from celery import chain, chord, group, signature
 from conftest import wait_until
+
+import kelpmq
+from kelpmq._binary import binary
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 60
@@ -42,17 +48,13 @@ class Site:
 
     def _load(self):
         """The app in this process, new for each site."""
-        import runpy
-
         with pytest.MonkeyPatch.context() as patch:
             for key in ("BROKER", "BACKEND", "NOTES", "SETTINGS", "QUEUES"):
                 patch.setenv(key, self.environment[key])
-            found = runpy.run_path(str(HERE / "celery_tasks.py"))["app"]
+            found = runpy.run_path(str(HERE / "celery_tasks.py"),
+                                   run_name=f"tasks_{uuid.uuid4().hex}")["app"]
         found.set_current()
         return found
-
-    def task(self, name):
-        return next(task for key, task in self.app.tasks.items() if key.endswith(f".{name}"))
 
     def send(self, name, *arguments, **options):
         """Sends a task by its name in the workers."""
@@ -118,7 +120,6 @@ def test_results_by_rpc(site):
     here.worker()
     results = [here.send("add", i, i) for i in range(50)]
     assert [result.get(timeout=PATIENCE) for result in results] == [2 * i for i in range(50)]
-    from celery import chain, group, signature
 
     def s(name, *arguments, **more):
         return signature(f"celery_tasks.{name}", arguments, app=here.app, **more)
@@ -128,8 +129,6 @@ def test_results_by_rpc(site):
 
 
 def test_chords_with_results_in_redis(site, redis_url):
-    from celery import chord, signature
-
     here = site(backend=redis_url)
     here.worker()
     header = [signature("celery_tasks.add", (i, i), app=here.app) for i in range(20)]
@@ -251,7 +250,7 @@ def test_native_delayed_delivery(site):
     assert not any(here.app.control.inspect(timeout=1).scheduled().values())
     wait_until(lambda: here.notes() == ["delayed"], PATIENCE)
     assert time.monotonic() - start >= 2
-    assert "global" not in worker.log.read_text().lower() or worker.poll() is None
+    assert worker.poll() is None
 
 
 def test_a_new_process_for_each_task_under_load(site):
@@ -280,7 +279,7 @@ def test_workers_restart_amid_ten_thousand_tasks_and_none_is_lost(site):
     ran = 0
     for how in (here.stop, here.kill, here.stop):
         worker = here.worker(concurrency=2)
-        wait_until(lambda: len(here.notes()) > ran + 500, PATIENCE)
+        wait_until(lambda ran=ran: len(here.notes()) > ran + 500, PATIENCE)
         how(worker)
         ran = len(here.notes())
     assert ran < number
@@ -296,8 +295,6 @@ def test_a_broker_that_restarts_is_found_again(site):
     here.broker.kill()
     wait_until(lambda: "Trying to re-establish the connection" in worker.log.read_text()
                or "Connection to broker lost" in worker.log.read_text(), PATIENCE)
-    from kelpmq._binary import binary
-
     again = subprocess.Popen([binary(), "serve", "--listen", f"127.0.0.1:{port}"],
                              stdout=subprocess.DEVNULL)
     try:
@@ -333,8 +330,6 @@ if __name__ == "__main__":
     assert results == "[0, 2, 4, 6, 8]"
 
     def is_gone():
-        import socket
-
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(address[len("unix:"):]) != 0
 
@@ -347,8 +342,6 @@ if __name__ == "__main__":
 @contextlib.contextmanager
 def example(name, target, broker):
     """A copy of one of Celery's examples, with nothing changed but the broker's URL."""
-    import shutil
-
     source = upstream.sources("celery") / "examples" / name
     shutil.copytree(source, target)
     changed = 0
