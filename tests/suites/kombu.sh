@@ -14,6 +14,14 @@ kombu_wheel() {
       -r tests/e2e/kombu/requirements.txt
 }
 
+# output_of PID FILE: what a process of ours has written, once it has ended, with its exit code.
+output_of() {
+  local code=0
+  wait "$1" || code=$?
+  cat "$2"
+  return "$code"
+}
+
 suite_kombu() {
   RUNLEVEL=1 install_packages "${KOMBU_PACKAGES[@]}"  # RUNLEVEL: the service is not to be started.
   built kombu release kelpmq -DBUILD_TESTING=OFF || return 0
@@ -22,11 +30,13 @@ suite_kombu() {
     client/python/src/kelpmq_kombu
   # Kombu's and Celery's mostly wait, so they run beside ours.
   "$KOMBU_PYTHON" tests/e2e/kombu/run_kombu >build/logs/kombu-upstream.out 2>&1 </dev/null &
-  local upstream=$!
+  local kombu=$!
+  "$KOMBU_PYTHON" tests/e2e/kombu/run_celery >build/logs/celery-upstream.out 2>&1 </dev/null &
+  local celery=$!
   junit kombu build/logs/kombu.xml "$KOMBU_PYTHON" -m pytest -q --durations 10 \
     --confcutdir tests/e2e/kombu --junit-xml build/logs/kombu.xml tests/e2e/kombu
-  counted celery-upstream "$KOMBU_PYTHON" tests/e2e/kombu/run_celery
-  counted kombu-upstream bash -c "tail --pid=$upstream -f /dev/null; cat build/logs/kombu-upstream.out"
+  counted kombu-upstream output_of "$kombu" build/logs/kombu-upstream.out
+  counted celery-upstream output_of "$celery" build/logs/celery-upstream.out
 }
 
 # nightly_kombu: what takes half an hour. Needs the release build, and RabbitMQ to compare with.

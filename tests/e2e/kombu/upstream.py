@@ -22,13 +22,18 @@ def sources(package: str) -> pathlib.Path:
     version = importlib.metadata.version(package)
     target = FOLDER / f"{package}-{version}"
     if not target.exists():
-        with tempfile.TemporaryDirectory() as scratch:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
             subprocess.run(
                 [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps",
                  "-d", scratch, f"{package}=={version}"], check=True)
             archive, = pathlib.Path(scratch).glob("*.tar.gz")
             with tarfile.open(archive) as packed:
-                packed.extractall(FOLDER, filter="data")
+                if hasattr(tarfile, "data_filter"):  # Python 3.11.4, and older ones of distributions.
+                    packed.extraction_filter = staticmethod(tarfile.data_filter)
+                packed.extractall(scratch)
+            with contextlib.suppress(OSError):  # Another process was first.
+                (pathlib.Path(scratch) / target.name).rename(target)
     return target
 
 
