@@ -344,3 +344,16 @@ def test_server_info(client):
     info = client.server_info()
     assert info.version == kelpmq.__version__
     assert info.max_message_bytes > 1 << 20
+
+
+def test_messages_are_as_large_as_the_broker_allows():
+    body = bytes(8 << 20)
+    with kelpmq.PrivateBroker("--max-message-bytes", str(16 << 20)) as broker, \
+            kelpmq.Client(broker.address) as client:
+        client.declare_queue("q")
+        client.publish(body, "q")
+        delivery = client.get("q")
+        assert delivery.body == body
+        delivery.nack()
+        with client.consume("q") as consumer:
+            assert consumer.receive(PATIENCE).body == body

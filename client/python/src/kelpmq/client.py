@@ -41,6 +41,8 @@ DEFAULT_PREFETCH = 250
 # What get() may wait for in one call, by the API.
 _LONGEST_WAIT = 60.0
 
+_ENVELOPE_BYTES = 64 << 10
+
 Response = TypeVar("Response")
 Arguments = Optional[Mapping[str, Any]]
 
@@ -336,7 +338,7 @@ class Client:
             seconds = min(seconds_left(deadline) or 0.0, _LONGEST_WAIT)
             request = messaging_pb2.GetRequest(
                 vhost=self._vhost, queue=queue, max_messages=max_messages, auto_ack=auto_ack,
-                wait=_duration(seconds) if seconds else None,
+                max_bytes=self._largest_response(), wait=_duration(seconds) if seconds else None,
                 lease_duration=None if lease is None else _duration(lease))
             response = self._call(
                 _calls.GET, functools.partial(self._in_session, request), repeatable=False,
@@ -404,6 +406,10 @@ class Client:
         request.session_id = self._session.id
         return request
 
+    def _largest_response(self) -> int:
+        """Room for any message of this broker, which otherwise sends no more than 4 MiB."""
+        return self._connection.limits().max_message_bytes + _ENVELOPE_BYTES
+
     def _prepare_to_restore(self, needed: bool = False) -> None:
         """What is declared has to be declared again when the connection was lost, so from now on
         somebody has to notice that."""
@@ -443,7 +449,8 @@ class Client:
         consumer = Consumer(
             self._connection, self._recovery if self._reconnect else None, spec,
             lambda: messaging_pb2.StreamOptions(
-                vhost=self._vhost, session_id=self._session.id),
+                vhost=self._vhost, session_id=self._session.id,
+                max_response_bytes=self._largest_response()),
             on_message, self._consumers.discard)
         with self._lock:
             self._consumers.add(consumer)
