@@ -43,6 +43,14 @@ def test_the_first_example_of_the_client():
     assert run("-c", code) == "hello\n"
 
 
+def test_the_emulator():
+    [five_lines] = re.findall(r"<!-- test: emulator -->\n```python\n(.*?)```",
+                              (ROOT / "README.md").read_text(), re.DOTALL)
+    _, section = (CLIENT / "README.md").read_text().split("## kombu_emulator\n")
+    example = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+    assert run("-c", five_lines) == run("-c", example) == "{'id': 1}\n"
+
+
 def test_the_quickstart(broker):
     program = str(CLIENT / "quickstart" / "quickstart.py")
     for environment in ({}, {"KELPMQ_ADDRESS": broker.address}):

@@ -178,6 +178,13 @@ class Consumer:
         """Whether it was closed, or has failed."""
         return self._closed or self._failure is not None
 
+    @property
+    def idle(self) -> bool:
+        """Whether somebody waits for the next delivery: all that has arrived was iterated over, or
+        the callback is done with it."""
+        with self._lock:
+            return self._waiters > 0 and not self._inbox
+
     def flush(self, timeout: Optional[float] = None) -> None:
         """Waits until all acknowledgements so far have taken effect at the broker."""
         stream = self._life.stream

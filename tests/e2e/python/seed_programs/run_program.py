@@ -1,0 +1,10 @@
+"""run_program.py PROGRAM BEFORE AFTER: runs a program as it stands, with the names that the code
+BEFORE makes, then the code AFTER with all that the program has made."""
+import runpy
+import sys
+
+program, before, after = sys.argv[1:]
+given: dict[str, object] = {}
+exec(before, given)
+given.pop("__builtins__")
+exec(after, runpy.run_path(program, init_globals=given))
