@@ -18,7 +18,7 @@ suite_python() {
   built python release kelpmq -DBUILD_TESTING=OFF || return 0
   check python-wheel python_wheel
   check python-types build/python-client/bin/python -m mypy --config-file client/python/pyproject.toml \
-    client/python/src/kelpmq client/python/src/kombu_emulator
+    client/python/src/kelpmq client/python/src/kelpmq_pytest client/python/src/kombu_emulator
   KELPMQ_EMPTY_PYTHON=$PWD/build/python-empty/bin/python \
     junit python build/logs/python.xml build/python-client/bin/python -m pytest -q --durations 10 \
     --confcutdir tests/e2e/python --junit-xml build/logs/python.xml tests/e2e/python

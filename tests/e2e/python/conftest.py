@@ -7,6 +7,8 @@ from kelpmq import _calls
 from kelpmq._connection import Connection
 from kelpmq.v1 import topology_pb2
 
+pytest_plugins = ["pytester"]
+
 PATIENCE = 30.0
 
 

@@ -51,6 +51,16 @@ def test_the_emulator():
     assert run("-c", five_lines) == run("-c", example) == "{'id': 1}\n"
 
 
+def test_the_tests_with_pytest(tmp_path):
+    [short] = re.findall(r"<!-- test: pytest -->\n```python\n(.*?)```",
+                         (ROOT / "README.md").read_text(), re.DOTALL)
+    _, section = (CLIENT / "README.md").read_text().split("## Tests with pytest\n")
+    (tmp_path / "test_short.py").write_text(short)
+    (tmp_path / "test_long.py").write_text(
+        re.search(r"```python\n(.*?)```", section, re.DOTALL)[1])
+    assert "3 passed" in run("-m", "pytest", "-p", "no:cacheprovider", str(tmp_path))
+
+
 def test_the_quickstart(broker):
     program = str(CLIENT / "quickstart" / "quickstart.py")
     for environment in ({}, {"KELPMQ_ADDRESS": broker.address}):

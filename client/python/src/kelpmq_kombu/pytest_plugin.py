@@ -9,24 +9,17 @@ Then Celery's fixtures `celery_app`, `celery_worker`, `celery_session_app` and
 """
 from __future__ import annotations
 
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
-from kelpmq.broker import PrivateBroker
+from kelpmq_pytest.pool import Brokers
 
 
 @pytest.fixture(scope="session")
-def kelpmq_broker() -> Iterator[PrivateBroker]:
-    """A broker for the whole run."""
-    with PrivateBroker(tcp=True) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="session")
-def kelpmq_url(kelpmq_broker: PrivateBroker) -> str:
-    """Its URL, as Kombu and Celery take it."""
-    return f"kelpmq://{kelpmq_broker.address}//"
+def kelpmq_url(kelpmq_brokers: Brokers) -> str:
+    """The URL of a broker for the whole run, as Kombu and Celery take it."""
+    return f"kelpmq://{kelpmq_brokers.process(tcp=True).address}//"
 
 
 @pytest.fixture(scope="session")
