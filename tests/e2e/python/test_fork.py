@@ -100,6 +100,26 @@ def test_many_children_one_after_another_and_at_a_time(broker):
         "end()")
 
 
+def test_children_are_forked_while_threads_publish_and_consume(broker):
+    run(broker.address, """
+busy, stop = threading.Event(), threading.Event()
+def work():
+    while not stop.is_set():
+        publisher.publish(b"parent").result(20)
+        client.get_queue(queue)
+        busy.set()
+threads = [threading.Thread(target=work, daemon=True) for _ in range(2)]
+for thread in threads: thread.start()
+busy.wait(20)
+for _ in range(5): finish(fork(child_uses_the_parents, child_makes_its_own))
+children = [fork(child_makes_its_own) for _ in range(4)]
+for child in children: finish(child)
+stop.set()
+for thread in threads: thread.join()
+end()
+""")
+
+
 def test_grandchildren_too(broker):
     run(broker.address,
         "def grandchild(): finish(fork(child_uses_the_parents, child_makes_its_own))\n"

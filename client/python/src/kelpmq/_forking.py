@@ -20,7 +20,8 @@ import weakref
 from collections.abc import Iterator
 from typing import Any, Optional, Protocol
 
-# How long a fork waits for our threads. It goes on in any case; after that, at its own risk.
+# How long a fork waits for our threads, in seconds. It goes on in any case; after that, at its own
+# risk (a broker that holds publishers back has a request under way for as long as that takes).
 _PATIENCE = 2.0
 _LOOK_AGAIN = 0.0005
 
@@ -67,25 +68,34 @@ class Reading:
 
     def __init__(self, call: Any) -> None:
         self.call = call
-        self.threads: list[int] = []
+        self.thread = 0
+        #: Whether gRPC's thread has a request of the call that is not on its way yet. A fork must
+        #: not begin then: that thread keeps a lock that gRPC's other threads want, and gRPC waits
+        #: for all of them.
+        self.sending = False
         _readings.add(self)
 
     def __iter__(self) -> Iterator[Any]:
-        self.threads.append(threading.get_ident())
-        while True:
-            _gate.wait()
-            try:
-                response = next(self.call)
-            except StopIteration:
-                return
-            yield response
+        self.thread = threading.get_ident()
+        try:
+            while True:
+                _gate.wait()
+                try:
+                    response = next(self.call)
+                except StopIteration:
+                    return
+                yield response
+        finally:
+            self.sending = False  # nobody asks for a further request
 
-    def writing(self) -> None:
-        """Called by the thread that sends the call's requests, each time before it sends."""
-        me = threading.get_ident()
-        if me not in self.threads:
-            self.threads.append(me)
-        _gate.wait()
+    def send(self) -> None:
+        """Called by gRPC's thread when it is about to take a request from us."""
+        while True:
+            self.sending = True
+            if _gate.is_set():
+                return
+            self.sending = False
+            _gate.wait()
 
 
 def free(call: Optional[Any], channel: Optional[Any]) -> None:
@@ -104,16 +114,16 @@ def free(call: Optional[Any], channel: Optional[Any]) -> None:
 
 
 def _all_wait() -> bool:
-    """Whether none of our threads is inside gRPC: each is in the wait of a condition or event."""
+    """Whether nothing of ours is inside gRPC: a reader is in the wait of a condition or event."""
     if _inside - {threading.get_ident()}:
         return False
     frames = sys._current_frames()
     for reading in list(_readings):
-        for thread in reading.threads:
-            frame = frames.get(thread)
-            if frame is not None and not (frame.f_code.co_name == "wait"
-                                          and frame.f_globals.get("__name__") == "threading"):
-                return False
+        frame = frames.get(reading.thread)
+        if reading.sending or (frame is not None and not (
+                frame.f_code.co_name == "wait"
+                and frame.f_globals.get("__name__") == "threading")):
+            return False
     return True
 
 

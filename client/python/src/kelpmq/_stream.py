@@ -51,10 +51,12 @@ class Stream(ABC):
 
     def _frames(self, opened: threading.Event) -> Iterator[bytes]:
         opened.wait()
-        assert self._reading is not None
+        reading = self._reading
+        assert reading is not None
         while (frame := self._next_frame()) is not None:
-            self._reading.writing()
+            reading.send()
             yield frame
+            reading.sending = False
 
     def _read(self) -> None:
         error: Optional[KelpmqError] = None
