@@ -24,4 +24,9 @@ bool Log::Emit(LogLevel level, absl::string_view text,
   return sink_->Write(LogLine(format_, clock_->Now(), level, text, fields));
 }
 
+const Log& SilentLog() {
+  static const Log& silent = *new Log();
+  return silent;
+}
+
 }  // namespace kelpmq::service

@@ -121,6 +121,9 @@ class Log {
   mutable std::atomic<uint64_t> dropped_{0};
 };
 
+// For those who are given none. Lives for ever.
+const Log& SilentLog();
+
 }  // namespace kelpmq::service
 
 #endif  // KELPMQ_SERVICE_BASE_LOG_H_
