@@ -1,17 +1,28 @@
 #include "service/broker.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "service/base/clock.h"
 #include "service/base/executor.h"
 #include "service/base/manual_time.h"
 #include "service/base/timer_queue.h"
 #include "service/engine/memory/memory_engine.h"
+#include "service/http/http_server.h"
+#include "service/observation.h"
+#include "service/resources/memory_alarm.h"
+#include "service/resources/memory_limit.h"
+#include "service/resources/process_memory.h"
 #include "service/rpc/admin_service.h"
+#include "service/rpc/call_log.h"
 #include "service/rpc/channelz_service.h"
 #include "service/rpc/draining.h"
 #include "service/rpc/health_service.h"
 #include "service/rpc/leases.h"
+#include "service/rpc/listen_address.h"
 #include "service/rpc/messaging_context.h"
 #include "service/rpc/messaging_service.h"
 #include "service/rpc/reflection_service.h"
@@ -46,12 +57,15 @@ std::vector<std::string> FeaturesOf(const BrokerOptions& options) {
 }
 
 MessagingContext MakeContext(const BrokerOptions& options, const Log* log,
+                             MemoryAlarm* memory, Traffic* traffic,
                              Engine* engine, Sessions* sessions, Leases* leases,
                              StreamRegistry* streams, const Clock* clock,
                              TimerQueue* timers, const Clock* engine_clock,
                              TimerQueue* engine_timers) {
   MessagingContext context;
   context.log = log;
+  context.memory = memory;
+  context.traffic = traffic;
   context.engine = engine;
   context.sessions = sessions;
   context.leases = leases;
@@ -66,31 +80,91 @@ MessagingContext MakeContext(const BrokerOptions& options, const Log* log,
   return context;
 }
 
+// What gRPC may hold of requests that are not read, which is mostly while the
+// memory alarm is on: so it must fit above the mark.
+size_t TransportBytes(uint64_t memory_limit, size_t max_request_bytes) {
+  constexpr uint64_t kPart = 5;
+  constexpr uint64_t kLeast = 16 * 1024 * 1024;
+  return static_cast<size_t>(std::max<uint64_t>(
+      {memory_limit / kPart, kLeast, 2 * max_request_bytes}));
+}
+
+// Of the executor, the timers and gRPC, roughly.
+constexpr int kEarlierThreads = 10;
+
+// The threads that serve, which are started last.
+int ThreadsOf(const BrokerOptions& options) {
+  return options.server.io_threads + (options.http.empty() ? 0 : 1);
+}
+
+MemoryAlarm::Marks FindMemoryMarks(const BrokerOptions& options,
+                                   const Log& log) {
+  const MemoryLimit limit =
+      FindMemoryLimit(ReadMemorySurroundings(ThreadsOf(options)));
+  const MemoryAlarm::Marks marks = {
+      limit.bytes, options.memory_high_watermark.BytesOf(limit.bytes)};
+  log.Info("memory limit found", {{"limit_bytes", limit.bytes},
+                                  {"source", limit.source},
+                                  {"high_watermark_bytes", marks.high_bytes}});
+  return marks;
+}
+
+// The addresses to serve HTTP on.
+absl::StatusOr<std::vector<HttpServer::Endpoint>> ResolveHttp(
+    const std::vector<std::string>& addresses) {
+  std::vector<HttpServer::Endpoint> endpoints;
+  for (const std::string& address : addresses) {
+    const auto sockets = ResolveListenAddress(address);
+    if (!sockets.ok()) return sockets.status();
+    for (const ListenSocket& socket : *sockets) {
+      const size_t colon = socket.address.rfind(':');
+      absl::string_view host =
+          absl::string_view(socket.address).substr(0, colon);
+      HttpServer::Endpoint endpoint;
+      int port = 0;
+      if (socket.is_unix ||
+          !absl::SimpleAtoi(socket.address.substr(colon + 1), &port)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("'", address, "' is no HOST:PORT for HTTP"));
+      }
+      absl::ConsumePrefix(&host, "[");
+      absl::ConsumeSuffix(&host, "]");
+      endpoint.host = std::string(host);
+      endpoint.port = static_cast<uint16_t>(port);
+      endpoints.push_back(std::move(endpoint));
+    }
+  }
+  return endpoints;
+}
+
 }  // namespace
 
 // Each part uses those above it, so they are destroyed from the bottom up.
 struct Broker::Parts {
   explicit Parts(const BrokerOptions& options)
-      : log(options.log != nullptr ? options.log : &silence),
+      : log(options.log != nullptr ? options.log : &SilentLog()),
         manual_time(options.manual_clock
                         ? std::make_unique<ManualTime>(clock.Now(), &executor)
                         : nullptr),
         engine_clock(EngineClock(options)),
         engine_timers(EngineTimers(options)),
         engine(engine_clock, engine_timers, &executor),
-        sessions(
-            Sessions::Create({options.node_id, options.limits.max_sessions},
-                             &engine, engine_clock, engine_timers)),
+        sessions(Sessions::Create(
+            {options.node_id, options.limits.max_sessions, log}, &engine,
+            engine_clock, engine_timers)),
         leases(engine_clock),
-        context(MakeContext(options, log, &engine, sessions.get(), &leases,
-                            &streams, &clock, &timers, engine_clock,
-                            engine_timers)),
+        memory(options.memory_source != nullptr ? options.memory_source
+                                                : &process_memory,
+               &clock, &timers, log, [this] { streams.AlarmChanged(); }),
+        context(MakeContext(options, log, &memory, &traffic, &engine,
+                            sessions.get(), &leases, &streams, &clock, &timers,
+                            engine_clock, engine_timers)),
         messaging(&context, {KELPMQ_VERSION, options.node_id, clock.Now(),
                              FeaturesOf(options)}),
         topology(&engine, sessions.get(), kDefaultVhost, options.strictness),
-        session_service(sessions.get(), &streams, &clock, &timers,
+        session_service(sessions.get(), &streams, &memory, &clock, &timers,
                         kDefaultVhost),
-        admin(&engine, sessions.get(), &streams, kDefaultVhost),
+        admin(&engine, sessions.get(), &streams, log, kDefaultVhost),
         testing(manual_time.get()) {
     timers.Start();
     messaging.Register(&methods);
@@ -103,6 +177,34 @@ struct Broker::Parts {
     RegisterHealth(names, &draining, &streams, &methods);
     RegisterReflection(names, &streams, &methods);
     RegisterChannelz(&methods);
+    calls = std::make_unique<CallLog>(methods, log);
+  }
+
+  // The pages for those who watch, and the server for them if it is wanted.
+  absl::Status StartHttp(const BrokerOptions& options) {
+    Observation::Sources sources;
+    sources.engine = &engine;
+    sources.sessions = sessions.get();
+    sources.memory = &memory;
+    sources.process = &process_memory;
+    sources.traffic = &traffic;
+    sources.calls = calls.get();
+    sources.draining = &draining;
+    sources.clock = &clock;
+    sources.version = KELPMQ_VERSION;
+    sources.node_id = options.node_id;
+    sources.start_time = clock.Now();
+    observation = std::make_unique<Observation>(std::move(sources));
+    if (options.http.empty()) return absl::OkStatus();
+    auto endpoints = ResolveHttp(options.http);
+    if (!endpoints.ok()) return endpoints.status();
+    auto started =
+        HttpServer::Start(*endpoints, [this](const HttpRequest& request) {
+          return observation->Handle(request);
+        });
+    if (!started.ok()) return started.status();
+    http = *std::move(started);
+    return absl::OkStatus();
   }
 
   const Clock* EngineClock(const BrokerOptions& options) const {
@@ -114,7 +216,6 @@ struct Broker::Parts {
     return manual_time != nullptr ? manual_time->timers() : &timers;
   }
 
-  const Log silence{};
   const Log* const log;
   RealClock clock;
   ThreadPoolExecutor executor{kExecutorThreads};
@@ -127,6 +228,9 @@ struct Broker::Parts {
   MemoryEngine engine;
   std::shared_ptr<Sessions> sessions;
   Leases leases;
+  ProcessMemory process_memory;
+  MemoryAlarm memory;
+  Traffic traffic;
   MessagingContext context;
   MessagingService messaging;
   TopologyService topology;
@@ -134,16 +238,28 @@ struct Broker::Parts {
   AdminService admin;
   TestingService testing;
   MethodTable methods;
+  std::unique_ptr<CallLog> calls;  // once the methods are known
   std::unique_ptr<Server> server;
+  std::unique_ptr<Observation> observation;
+  std::unique_ptr<HttpServer> http;
 };
 
 absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerOptions options) {
   options.server.max_request_bytes = options.limits.max_request_bytes();
+  const MemorySurroundings early =
+      ReadMemorySurroundings(kEarlierThreads + ThreadsOf(options));
+  options.server.max_transport_bytes = TransportBytes(
+      FindMemoryLimit(early).bytes, options.server.max_request_bytes);
   auto parts = std::make_unique<Parts>(options);
-  auto server =
-      Server::Start(options.server, &parts->methods, &parts->draining);
+  auto server = Server::Listen(options.server, &parts->methods,
+                               &parts->draining, parts->calls.get());
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
+  // Now that most threads are there: their stacks count against some limits.
+  parts->memory.Begin(FindMemoryMarks(options, *parts->log));
+  if (absl::Status http = parts->StartHttp(options); !http.ok()) return http;
+  parts->server->Serve();
+  parts->observation->set_serving();
   return std::unique_ptr<Broker>(new Broker(std::move(parts)));
 }
 
@@ -153,6 +269,11 @@ Broker::~Broker() { Stop(); }
 
 const std::vector<std::string>& Broker::addresses() const {
   return parts_->server->addresses();
+}
+
+std::vector<std::string> Broker::http_addresses() const {
+  return parts_->http == nullptr ? std::vector<std::string>()
+                                 : parts_->http->addresses();
 }
 
 void Broker::BeginDrain(absl::Duration timeout) {
@@ -170,6 +291,7 @@ void Broker::Stop() {
   BeginDrain(absl::ZeroDuration());
   parts_->streams.EndAllForDrain();
   parts_->server->Stop(kFinishGrace);
+  parts_->http.reset();
   // Nothing begins anything any more but timers and what is posted already.
   parts_->timers.Stop();
   if (parts_->manual_time != nullptr) parts_->manual_time->Stop();

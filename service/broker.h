@@ -10,6 +10,8 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/base/timer_queue.h"
+#include "service/resources/memory_mark.h"
+#include "service/resources/memory_source.h"
 #include "service/rpc/limits.h"
 #include "service/rpc/server.h"
 #include "service/rpc/strictness.h"
@@ -17,11 +19,20 @@
 namespace kelpmq::service {
 
 struct BrokerOptions {
-  // max_request_bytes is taken from the limits.
+  // max_request_bytes is taken from the limits, max_transport_bytes from the
+  // memory that there is.
   ServerOptions server;
   Limits limits;
   // Tells this broker from others behind one balancer.
   std::string node_id = "kelpmq";
+  // Where pages for those who watch are served: HOST:PORT, as in
+  // server.listen. None: nowhere.
+  std::vector<std::string> http;
+  // Above this much memory publishers are held back until consumers have
+  // drained enough of it.
+  MemoryMark memory_high_watermark = MemoryMark::Percent(60);
+  // Null: of this process. Outlives the broker.
+  MemorySource* memory_source = nullptr;
   // What is refused besides.
   Strictness strictness = Strictness::kNone;
   // The time of queues, sessions and leases stands still until
@@ -40,7 +51,7 @@ struct BrokerOptions {
 // server in front of them. Thread-safety: thread-compatible.
 class Broker {
  public:
-  // Serves from the moment this returns. Errors: those of Server::Start.
+  // Serves from the moment this returns. Errors: those of Server::Listen.
   static absl::StatusOr<std::unique_ptr<Broker>> Start(BrokerOptions options);
 
   // Stops, if it has not been stopped.
@@ -48,6 +59,9 @@ class Broker {
 
   // What it listens on, with the ports that were chosen for port 0.
   const std::vector<std::string>& addresses() const;
+
+  // The same for HTTP.
+  std::vector<std::string> http_addresses() const;
 
   // First step of a stop: health says NOT_SERVING, streams are told, new ones
   // are refused, and the rest is served for `timeout` more of real time.

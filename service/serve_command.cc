@@ -25,8 +25,10 @@
 #include "service/broker.h"
 #include "service/cli/command.h"
 #include "service/cli/output.h"
+#include "service/http/http_server.h"
 #include "service/process_end.h"
 #include "service/program_pages.h"
+#include "service/resources/memory_limit.h"
 #include "service/rpc/listen_address.h"
 #include "service/service_manager.h"
 
@@ -67,6 +69,7 @@ constexpr char kFooter[] =
 
 struct ServeFlags {
   BrokerOptions broker;
+  std::string memory_mark = "60%";
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   bool insecure_listen = false;
@@ -159,6 +162,24 @@ void AddLimits(CLI::App* command, Limits* limits) {
       uint64_t{1} << 40, "Unconfirmed bytes before a publisher is held back");
 }
 
+void AddMemoryFlags(CLI::App* command, ServeFlags* flags) {
+  WithEnvironment(
+      command->add_option("--memory-high-watermark", flags->memory_mark,
+                          "Memory above which publishers are held back until "
+                          "consumers have drained some: a share of what this "
+                          "process may have (its container, its limits, the "
+                          "machine), as 60%; an amount, as 512MiB; or none"),
+      "--memory-high-watermark")
+      ->type_name("AMOUNT")
+      ->capture_default_str()
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return std::string(MemoryMark::Parse(text).status().message());
+          },
+          ""))
+      ->group(kLimitsGroup);
+}
+
 void AddLogFlags(CLI::App* command, ServeFlags* flags) {
   WithEnvironment(
       command->add_option("--log-level", flags->log_level,
@@ -204,6 +225,13 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
                         "though nothing is encrypted and nobody is asked who "
                         "they are"),
       "--insecure-listen");
+  WithEnvironment(
+      cli::AddRepeatable(command, "--http", &flags->broker.http,
+                         "Where to serve /metrics, /healthz and /readyz, in "
+                         "the open, as 127.0.0.1:50680; nowhere if unset"),
+      "--http")
+      ->type_name("ADDRESS")
+      ->delimiter(',');
   AddNumber(command, "--io-threads", &server.io_threads, "N", 1,
             kHighestIoThreads,
             "Threads that serve connections; one for two cores is best");
@@ -240,6 +268,7 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
             kHighestProcessId,
             "Stop, as after SIGTERM, when this process has ended, however it "
             "did; 0 for none");
+  AddMemoryFlags(command, flags);
   AddLimits(command, &flags->broker.limits);
 }
 
@@ -290,11 +319,12 @@ int CheckExposure(const ServeFlags& flags) {
   return kExitOk;
 }
 
-// gRPC and protobuf would write on standard error what is no news to whoever
-// runs a broker: a client's bad bytes, a failure that is reported anyway.
-// GRPC_VERBOSITY brings gRPC's lines back.
+// gRPC, protobuf and libevent would write on standard error what is no news to
+// whoever runs a broker: a client's bad bytes, a failure that is reported
+// anyway. GRPC_VERBOSITY brings gRPC's lines back.
 void SilenceLibraries() {
   google::protobuf::SetLogHandler(nullptr);
+  SilenceHttpLibrary();
   if (std::getenv("GRPC_VERBOSITY") == nullptr) {
     gpr_set_log_function([](gpr_log_func_args*) {});
   }
@@ -328,6 +358,7 @@ int Serve(ServeFlags flags, absl::Time process_start) {
   if (const int exposed = CheckExposure(flags); exposed != kExitOk) {
     return exposed;
   }
+  ShareHeapUnderProcessLimits();
   SilenceLibraries();
   std::signal(SIGPIPE, SIG_IGN);  // whoever read our output may go
   const StopSignals stop;
@@ -336,16 +367,23 @@ int Serve(ServeFlags flags, absl::Time process_start) {
   const Log log(flags.log_level, flags.log_format, &clock, &standard_error);
   flags.broker.log = &log;
   // Its end is told to us by a SIGTERM, so that there is one way to stop.
-  auto companion = ProcessEnd::Watch(static_cast<pid_t>(flags.exit_with_process),
-                                     [] { kill(getpid(), SIGTERM); });
+  auto companion =
+      ProcessEnd::Watch(static_cast<pid_t>(flags.exit_with_process),
+                        [] { kill(getpid(), SIGTERM); });
   if (!companion.ok()) return ExplainStartFailure(companion.status());
+  const auto mark = MemoryMark::Parse(flags.memory_mark);
+  if (!mark.ok()) return ExplainStartFailure(mark.status());
+  flags.broker.memory_high_watermark = *mark;
   auto started = Broker::Start(flags.broker);
   if (!started.ok()) return ExplainStartFailure(started.status());
   const std::unique_ptr<Broker> broker = *std::move(started);
   const std::string addresses = absl::StrJoin(broker->addresses(), ", ");
+  const std::string http_addresses =
+      absl::StrJoin(broker->http_addresses(), ", ");
   log.Info("broker started", {{"version", KELPMQ_VERSION},
                               {"node_id", flags.broker.node_id},
-                              {"listen", addresses}});
+                              {"listen", addresses},
+                              {"http", http_addresses}});
   std::printf("kelpmq %s ready on %s in %lld ms\n", KELPMQ_VERSION,
               addresses.c_str(),
               static_cast<long long>(  // NOLINT(google-runtime-int)

@@ -103,6 +103,13 @@ Json JsonOf(const v1::GetServerInfoResponse& server,
   json["limits"]["max_unacked_per_stream"] = limits.max_unacked_per_stream();
   json["limits"]["max_consumers_per_stream"] =
       limits.max_consumers_per_stream();
+  if (server.has_memory()) {
+    const v1::MemoryStatus& memory = server.memory();
+    json["memory"]["limit_bytes"] = memory.limit_bytes();
+    json["memory"]["high_watermark_bytes"] = memory.high_watermark_bytes();
+    json["memory"]["used_bytes"] = memory.used_bytes();
+    json["memory"]["alarm"] = memory.alarm();
+  }
   json["vhosts"] = Json::array();
   for (const VhostCounts& counts : vhosts) {
     Json vhost;
@@ -115,6 +122,24 @@ Json JsonOf(const v1::GetServerInfoResponse& server,
     json["vhosts"].push_back(std::move(vhost));
   }
   return json;
+}
+
+// "14 MB of 4,000 MB; publishers are held back above 2,400 MB".
+std::string MemoryLine(const v1::MemoryStatus& memory) {
+  constexpr uint64_t kMegabyte = 1'000'000;
+  const auto megabytes = [](uint64_t bytes) {
+    return absl::StrCat(Grouped((bytes + kMegabyte - 1) / kMegabyte), " MB");
+  };
+  std::string line = absl::StrCat(megabytes(memory.used_bytes()), " of ",
+                                  megabytes(memory.limit_bytes()));
+  if (memory.alarm()) {
+    absl::StrAppend(&line, "; ALARM: publishers are held back, above ",
+                    megabytes(memory.high_watermark_bytes()));
+  } else if (memory.high_watermark_bytes() > 0) {
+    absl::StrAppend(&line, "; publishers are held back above ",
+                    megabytes(memory.high_watermark_bytes()));
+  }
+  return line;
 }
 
 void PrintText(const v1::GetServerInfoResponse& server,
@@ -134,6 +159,9 @@ void PrintText(const v1::GetServerInfoResponse& server,
       " bytes, a request ", Grouped(limits.max_request_bytes()),
       " bytes, a batch ", Grouped(limits.max_batch_items()), " items, headers ",
       Grouped(limits.max_header_bytes()), " bytes"));
+  if (server.has_memory()) {
+    output->PrintLine(absl::StrCat("memory    ", MemoryLine(server.memory())));
+  }
   if (!server.features().empty()) {
     output->PrintLine(absl::StrCat(
         "features  ", OneLine(absl::StrJoin(server.features(), " "))));

@@ -1,5 +1,6 @@
 #include "service/rpc/admin_service.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -66,6 +67,27 @@ v1::SessionInfo FromSession(const Sessions::Listed& listed) {
   return session;
 }
 
+// What a request changes, for the log; nothing of a request that only asks.
+template <typename Request>
+std::optional<std::string> SubjectOf(const Request&) {
+  return std::nullopt;
+}
+std::optional<std::string> SubjectOf(const v1::PutVhostRequest& request) {
+  return request.vhost().name();
+}
+std::optional<std::string> SubjectOf(const v1::DeleteVhostRequest& request) {
+  return request.name();
+}
+std::optional<std::string> SubjectOf(const v1::PutPolicyRequest& request) {
+  return request.policy().name();
+}
+std::optional<std::string> SubjectOf(const v1::DeletePolicyRequest& request) {
+  return request.name();
+}
+std::optional<std::string> SubjectOf(const v1::EndSessionRequest& request) {
+  return request.session_ref();
+}
+
 }  // namespace
 
 template <typename Request, typename Response>
@@ -73,7 +95,22 @@ void AdminService::Add(MethodTable* table, absl::string_view rpc,
                        void (AdminService::*method)(Request, Reply<Response>)) {
   AddUnary<Request, Response>(
       table, absl::StrCat(kService, rpc), MethodTable::WhileDraining::kAllow,
-      [this, method](CallContext, Request request, Reply<Response> reply) {
+      [this, method, rpc = std::string(rpc)](
+          CallContext context, Request request, Reply<Response> reply) {
+        std::optional<std::string> subject = SubjectOf(request);
+        if (subject.has_value()) {
+          reply = [log = log_, rpc, peer = std::move(context.peer),
+                   subject = *std::move(subject), reply = std::move(reply)](
+                      absl::StatusOr<Response> response) mutable {
+            log->Info("administration",
+                      {{"rpc", rpc},
+                       {"subject", subject},
+                       {"peer", peer},
+                       {"outcome",
+                        absl::StatusCodeToString(response.status().code())}});
+            std::move(reply)(std::move(response));
+          };
+        }
         (this->*method)(std::move(request), std::move(reply));
       });
 }

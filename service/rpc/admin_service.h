@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kelpmq/v1/admin.pb.h"
+#include "service/base/log.h"
 #include "service/engine/engine.h"
 #include "service/rpc/codec.h"
 #include "service/rpc/reactor.h"
@@ -19,15 +20,17 @@ namespace kelpmq::service {
 class AdminService {
  public:
   AdminService(Engine* engine, Sessions* sessions, StreamRegistry* streams,
-               std::string default_vhost)
+               const Log* log, std::string default_vhost)
       : engine_(engine),
         sessions_(sessions),
         streams_(streams),
+        log_(log),
         default_vhost_(std::move(default_vhost)) {}
 
   void Register(MethodTable* table);
 
  private:
+  // Each call that changes something becomes a line of the log.
   template <typename Request, typename Response>
   void Add(MethodTable* table, absl::string_view rpc,
            void (AdminService::*method)(Request, Reply<Response>));
@@ -56,6 +59,7 @@ class AdminService {
   Engine* const engine_;
   Sessions* const sessions_;
   StreamRegistry* const streams_;
+  const Log* const log_;
   const std::string default_vhost_;
 };
 

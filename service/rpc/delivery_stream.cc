@@ -270,11 +270,17 @@ void DeliveryStream::Write(Outbox::Response response) {
   const std::vector<TaggedDelivery>& tagged = response.deliveries;
   std::vector<uint64_t> auto_acked;
   size_t bytes = 0;
+  uint64_t redelivered = 0;
   for (const TaggedDelivery& delivery : tagged) {
     bytes += EncodedDeliveryBytes(*delivery.delivery.message);
+    if (delivery.delivery.delivery_count > 0) ++redelivered;
     if (IsAutoAck(delivery.consumer_key)) auto_acked.push_back(delivery.tag);
   }
   call_->Write(framing_->Deliveries(tagged));
+  context_->traffic->delivered_auto_ack.Add(auto_acked.size());
+  context_->traffic->delivered_manual_ack.Add(tagged.size() -
+                                              auto_acked.size());
+  context_->traffic->redelivered.Add(redelivered);
   // What is handed to the transport counts as taken by an auto_ack consumer,
   // and makes room for the next batch to gather.
   if (!auto_acked.empty()) lease_->AckQuietly(auto_acked);
@@ -337,16 +343,20 @@ void DeliveryStream::Settle(const v1::Settle& settle) {
   }
   const std::optional<Barrier::Ticket> ticket = Begin();
   if (!ticket.has_value()) return;
-  lease_->Settle(*action, selection,
-                 [self = shared_from_this(), ticket = *ticket,
-                  request_id = settle.request_id()](SettleOutcome outcome) {
-                   if (request_id != 0 || !outcome.failures.empty()) {
-                     v1::Settled settled = ToProto(outcome);
-                     settled.set_request_id(request_id);
-                     self->AddReply(EncodeSettled(std::move(settled)));
-                   }
-                   self->Finished(ticket);
-                 });
+  lease_->Settle(
+      *action, selection,
+      [self = shared_from_this(), ticket = *ticket, action = *action,
+       request_id = settle.request_id()](SettleOutcome outcome) {
+        if (action == SettleAction::kAck) {
+          self->context_->traffic->acknowledged.Add(outcome.settled_count);
+        }
+        if (request_id != 0 || !outcome.failures.empty()) {
+          v1::Settled settled = ToProto(outcome);
+          settled.set_request_id(request_id);
+          self->AddReply(EncodeSettled(std::move(settled)));
+        }
+        self->Finished(ticket);
+      });
 }
 
 void DeliveryStream::GotError(uint64_t request_id, const absl::Status& error) {
@@ -399,6 +409,7 @@ void DeliveryStream::Get(const v1::StreamGet& get) {
           self->GotError(request_id,
                          ResponseTooSmallError(result->required_bytes));
         } else {
+          CountGot(result->deliveries, auto_ack, self->context_->traffic);
           v1::StreamGot rest;
           rest.set_request_id(request_id);
           rest.set_message_count(result->message_count);

@@ -37,8 +37,15 @@ void GenericCall::OnAccept(bool ok) {
   CloseIfOver();
 }
 
-void GenericCall::Serve(std::shared_ptr<CallHandler> handler) {
+void GenericCall::Serve(std::shared_ptr<CallHandler> handler, bool is_stream,
+                        CallObserver* observer) {
   handler_ = std::move(handler);
+  is_stream_ = is_stream;
+  observer_ = observer;
+  if (is_stream_ && observer_ != nullptr) {
+    stream_peer_ = peer();
+    observer_->StreamOpened({method_, stream_peer_, is_stream_});
+  }
   handler_->OnStart(shared_from_this());
 }
 
@@ -83,7 +90,29 @@ void GenericCall::Write(grpc::ByteBuffer message) {
 }
 
 void GenericCall::Finish(absl::Status status) {
-  RequestEnd(End{std::nullopt, ToRpcStatus(status)});
+  End end{std::nullopt, ToRpcStatus(status)};
+  if (status.ok() || observer_ == nullptr) {
+    RequestEnd(std::move(end));
+    return;
+  }
+  // The observer hears of it before the client does, and of one end alone.
+  {
+    MutexLock lock(&mu_);
+    if (TakesNothing()) return;
+    ending_ = true;
+    ++tags_out_;
+  }
+  observer_->CallFailed(
+      {method_, is_stream_ ? stream_peer_ : peer(), is_stream_}, status);
+  {
+    MutexLock lock(&mu_);
+    if (writing_) {
+      --tags_out_;  // the write's holds the call
+      end_after_write_ = std::move(end);
+      return;
+    }
+  }
+  StartEnd(std::move(end));
 }
 
 void GenericCall::WriteAndFinish(grpc::ByteBuffer message) {
@@ -179,8 +208,12 @@ void GenericCall::CloseIfOver() {
   // Whoever called in before now has counted a tag, so nobody else is inside.
   std::shared_ptr<GenericCall> self = std::move(self_);
   if (handler_ != nullptr) {
-    handler_->OnDone(cancelled() || finish_failed_);
+    const bool went = cancelled() || finish_failed_;
+    handler_->OnDone(went);
     handler_.reset();
+    if (is_stream_ && observer_ != nullptr) {
+      observer_->StreamClosed({method_, stream_peer_, is_stream_}, went);
+    }
   }
   transport_.reset();
   owner_->OnClosed();

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "service/base/mutex.h"
+#include "service/rpc/call_observer.h"
 #include "service/rpc/grpc_status.h"
 #include "service/rpc/reactor.h"
 
@@ -50,8 +51,11 @@ class GenericCall : public Call,
   static void Accept(grpc::AsyncGenericService* service,
                      grpc::ServerCompletionQueue* queue, Owner* owner);
 
-  // Once, within OnAccepted.
-  void Serve(std::shared_ptr<CallHandler> handler);
+  // Once, within OnAccepted. `observer`, which must outlive the server, or
+  // null, hears of failures and, if the call is a stream, of its beginning and
+  // end.
+  void Serve(std::shared_ptr<CallHandler> handler, bool is_stream,
+             CallObserver* observer);
   void Refuse(RpcStatus status);
 
   const std::string& method() const override { return method_; }
@@ -113,6 +117,11 @@ class GenericCall : public Call,
   // Set by OnAccept and constant from then on.
   std::string method_;
   absl::Time deadline_ = absl::InfiniteFuture();
+
+  // Set by Serve and constant from then on.
+  CallObserver* observer_ = nullptr;
+  bool is_stream_ = false;
+  std::string stream_peer_;  // of a stream that is observed
 
   // Used by the polling thread alone.
   std::shared_ptr<CallHandler> handler_;

@@ -145,6 +145,9 @@ void GetCall::EndWait() {
 
 void GetCall::OnResult(bool auto_ack, absl::Duration lease_duration,
                        absl::StatusOr<GetResult> result) {
+  if (result.ok() && result->required_bytes == 0) {
+    CountGot(result->deliveries, auto_ack, context_->traffic);
+  }
   if (!result.ok() || result->deliveries.empty()) {
     answered_ = true;
     const absl::Status session_end = lease_->session_end();

@@ -7,11 +7,13 @@
 #include "service/base/log.h"
 #include "service/base/timer_queue.h"
 #include "service/engine/engine.h"
+#include "service/resources/memory_alarm.h"
 #include "service/rpc/leases.h"
 #include "service/rpc/limits.h"
 #include "service/rpc/sessions.h"
 #include "service/rpc/stream_registry.h"
 #include "service/rpc/strictness.h"
+#include "service/rpc/traffic.h"
 
 namespace kelpmq::service {
 
@@ -22,6 +24,8 @@ struct MessagingContext {
   Leases* leases = nullptr;
   StreamRegistry* streams = nullptr;
   const Log* log = nullptr;
+  MemoryAlarm* memory = nullptr;
+  Traffic* traffic = nullptr;
   // Real time: heartbeats, waits.
   const Clock* clock = nullptr;
   TimerQueue* timers = nullptr;

@@ -15,6 +15,7 @@
 #include "service/rpc/get_call.h"
 #include "service/rpc/publish_request.h"
 #include "service/rpc/publish_stream.h"
+#include "service/rpc/stream_errors.h"
 #include "service/rpc/stream_requests.h"
 
 namespace kelpmq::service {
@@ -25,7 +26,7 @@ using WhileDraining = MethodTable::WhileDraining;
 constexpr absl::string_view kService = "/kelpmq.v1.MessagingService/";
 
 // Grows with each addition to v1.
-constexpr uint32_t kApiRevision = 1;
+constexpr uint32_t kApiRevision = 2;
 
 // Failures that a status tells of: more would not fit its trailers.
 constexpr size_t kMaxFailuresInStatus = 100;
@@ -97,8 +98,10 @@ void MessagingService::Register(MethodTable* methods) {
               [this](CallContext, grpc::ByteBuffer request, RawReply reply) {
                 PublishBatch(std::move(request), std::move(reply));
               });
-  methods->Add(path("PublishStream"), WhileDraining::kRefuse,
-               [this] { return std::make_shared<PublishStream>(context_); });
+  methods->Add(
+      path("PublishStream"), WhileDraining::kRefuse,
+      [this] { return std::make_shared<PublishStream>(context_); },
+      MethodTable::Kind::kStream);
   methods->Add(path("Get"), WhileDraining::kRefuse,
                [this] { return std::make_shared<GetCall>(context_); });
   AddUnary<v1::AckRequest, v1::AckResponse>(
@@ -122,10 +125,14 @@ void MessagingService::Register(MethodTable* methods) {
              Reply<v1::ExtendLeaseResponse> reply) {
         ExtendLease(request, std::move(reply));
       });
-  methods->Add(path("Subscribe"), WhileDraining::kRefuse,
-               [this] { return std::make_shared<SubscribeStream>(context_); });
-  methods->Add(path("Consume"), WhileDraining::kRefuse,
-               [this] { return std::make_shared<ConsumeStream>(context_); });
+  methods->Add(
+      path("Subscribe"), WhileDraining::kRefuse,
+      [this] { return std::make_shared<SubscribeStream>(context_); },
+      MethodTable::Kind::kStream);
+  methods->Add(
+      path("Consume"), WhileDraining::kRefuse,
+      [this] { return std::make_shared<ConsumeStream>(context_); },
+      MethodTable::Kind::kStream);
   AddUnary<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
       methods, path("GetServerInfo"), WhileDraining::kAllow,
       [this](CallContext, v1::GetServerInfoRequest,
@@ -135,6 +142,7 @@ void MessagingService::Register(MethodTable* methods) {
 }
 
 void MessagingService::Publish(grpc::ByteBuffer bytes, RawReply reply) {
+  if (context_->memory->on()) return std::move(reply)(MemoryAlarmError());
   absl::StatusOr<PublishRequestData> request =
       DecodePublishRequest(bytes, LimitsOf(*context_));
   absl::Status status = request.status();
@@ -146,12 +154,15 @@ void MessagingService::Publish(grpc::ByteBuffer bytes, RawReply reply) {
     std::move(reply)(std::move(status));
     return;
   }
+  context_->memory->TookIn(bytes.Length() + kMessageOverheadBytes);
   PublishParams params;
   params.vhost = context_->VhostOrDefault(request->vhost);
   params.items = std::move(request->items);
   context_->engine->Publish(
       std::move(params),
-      [reply = std::move(reply)](absl::StatusOr<PublishResult> result) mutable {
+      [reply = std::move(reply), traffic = context_->traffic](
+          absl::StatusOr<PublishResult> result) mutable {
+        CountPublished(1, /*wants_confirm=*/true, result, traffic);
         if (!result.ok()) {
           std::move(reply)(result.status());
         } else if (!result->failures.empty()) {
@@ -165,6 +176,7 @@ void MessagingService::Publish(grpc::ByteBuffer bytes, RawReply reply) {
 }
 
 void MessagingService::PublishBatch(grpc::ByteBuffer bytes, RawReply reply) {
+  if (context_->memory->on()) return std::move(reply)(MemoryAlarmError());
   absl::StatusOr<PublishRequestData> request =
       DecodePublishBatch(bytes, LimitsOf(*context_));
   absl::Status status = request.status();
@@ -173,14 +185,18 @@ void MessagingService::PublishBatch(grpc::ByteBuffer bytes, RawReply reply) {
     std::move(reply)(std::move(status));
     return;
   }
+  context_->memory->TookIn(bytes.Length() +
+                           request->item_count * kMessageOverheadBytes);
   PublishParams params;
   params.vhost = context_->VhostOrDefault(request->vhost);
   params.items = std::move(request->items);
   context_->engine->Publish(
       std::move(params),
       [reply = std::move(reply), failures = std::move(request->failures),
+       item_count = request->item_count, traffic = context_->traffic,
        item_index = std::move(request->item_index)](
           absl::StatusOr<PublishResult> result) mutable {
+        CountPublished(item_count, /*wants_confirm=*/true, result, traffic);
         if (!result.ok()) {
           std::move(reply)(result.status());
           return;
@@ -213,7 +229,11 @@ void MessagingService::Settle(const Request& request, SettleAction action,
     std::move(reply)(found.status());
     return;
   }
-  auto answer = [reply = std::move(reply)](SettleOutcome outcome) mutable {
+  auto answer = [reply = std::move(reply), action,
+                 traffic = context_->traffic](SettleOutcome outcome) mutable {
+    if (action == SettleAction::kAck) {
+      traffic->acknowledged.Add(outcome.settled_count);
+    }
     if (!outcome.failures.empty()) {
       std::move(reply)(ToStatus(outcome.failures));
       return;
@@ -279,6 +299,12 @@ v1::GetServerInfoResponse MessagingService::ServerInfo() const {
   info.mutable_features()->Assign(identity_.features.begin(),
                                   identity_.features.end());
   *info.mutable_start_time() = FromTime(identity_.start_time);
+  const MemoryAlarm& memory = *context_->memory;
+  v1::MemoryStatus* status = info.mutable_memory();
+  status->set_limit_bytes(memory.marks().limit_bytes);
+  status->set_high_watermark_bytes(memory.marks().high_bytes);
+  status->set_used_bytes(memory.UsedBytes());
+  status->set_alarm(memory.on());
   return info;
 }
 

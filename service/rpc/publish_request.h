@@ -13,6 +13,9 @@
 
 namespace kelpmq::service {
 
+// What a message takes in memory besides its bytes in the request, roughly.
+inline constexpr size_t kMessageOverheadBytes = 64;
+
 // Publish requests, read off the wire by hand so that each `message` stays
 // opaque: its bytes are checked once, kept once, and spliced into deliveries.
 

@@ -21,8 +21,13 @@ v1::ConfirmMode ModeOf(const PublishRequestData& request) {
 
 void PublishStream::OnStart(CallRef call) {
   call_ = std::move(call);
+  {
+    // Until it has been looked at below, the alarm holds the first read back.
+    MutexLock lock(&mu_);
+    held_back_ = true;
+  }
   context_->streams->Add(shared_from_this());
-  call_->Read();
+  Pump();
 }
 
 void PublishStream::OnReadDone(bool ok, grpc::ByteBuffer message) {
@@ -35,7 +40,17 @@ void PublishStream::OnReadDone(bool ok, grpc::ByteBuffer message) {
     // of no confirm for it, so nothing may come of it.
     MutexLock lock(&mu_);
     if (end_.has_value()) return;
+    if (context_->memory->on()) {
+      // gRPC's limit on what it holds counts this too, as long as it is not
+      // taken apart.
+      held_request_ = std::move(message);
+      return;
+    }
   }
+  Take(std::move(message));
+}
+
+void PublishStream::Take(grpc::ByteBuffer message) {
   const size_t bytes = message.Length();
   absl::StatusOr<PublishRequestData> request = DecodePublishBatch(
       message, {context_->limits.message, context_->limits.max_batch_items});
@@ -45,6 +60,8 @@ void PublishStream::OnReadDone(bool ok, grpc::ByteBuffer message) {
     End(std::move(status));
     return;
   }
+  // What was decoded is a copy.
+  message.Clear();
   Publish(*std::move(request), bytes);
   ReadMore();
 }
@@ -107,14 +124,19 @@ void PublishStream::Publish(PublishRequestData request, size_t bytes) {
     unconfirmed_items_ += entry.items;
     unconfirmed_bytes_ += entry.bytes;
   }
+  context_->memory->TookIn(bytes + request.item_count * kMessageOverheadBytes);
   PublishParams params;
   params.vhost = std::move(request.vhost);
   params.items = std::move(request.items);
   context_->engine->Publish(
-      std::move(params), [self = shared_from_this(), entry = std::move(entry),
-                          failures = std::move(request.failures),
-                          item_index = std::move(request.item_index)](
-                             absl::StatusOr<PublishResult> result) mutable {
+      std::move(params),
+      [self = shared_from_this(), entry = std::move(entry),
+       wants_confirm = confirm_mode_ != v1::CONFIRM_MODE_NONE,
+       failures = std::move(request.failures),
+       item_index = std::move(request.item_index)](
+          absl::StatusOr<PublishResult> result) mutable {
+        CountPublished(entry.items, wants_confirm, result,
+                       self->context_->traffic);
         if (result.ok()) {
           entry.unrouted_count = result->unrouted_count;
           entry.failures = MergeFailures(std::move(failures), item_index,
@@ -141,7 +163,8 @@ void PublishStream::ReadMore() {
   {
     MutexLock lock(&mu_);
     if (end_.has_value()) return;
-    held_back_ = unconfirmed_items_ >= context_->limits.max_unconfirmed_items ||
+    held_back_ = context_->memory->on() ||
+                 unconfirmed_items_ >= context_->limits.max_unconfirmed_items ||
                  unconfirmed_bytes_ >= context_->limits.max_unconfirmed_bytes;
     if (held_back_) return;
   }
@@ -151,12 +174,16 @@ void PublishStream::ReadMore() {
 void PublishStream::Pump() {
   grpc::ByteBuffer message;
   bool write = false;
+  bool finish = false;
   bool read = false;
+  std::optional<grpc::ByteBuffer> held;
   absl::Status end;
   {
     MutexLock lock(&mu_);
     if (writing_ || finished_) return;
-    if (!confirms_.empty() || draining_.has_value()) {
+    const bool blocked = context_->memory->on();
+    const bool flow = blocked != told_blocked_;
+    if (!confirms_.empty() || draining_.has_value() || flow) {
       v1::PublishStreamResponse response;
       Confirms::Weight weight;
       write = confirms_.Fill(&response, &weight);
@@ -167,26 +194,27 @@ void PublishStream::Pump() {
         draining_.reset();
         write = true;
       }
-      read = held_back_ && !end_.has_value();
+      if (flow) {
+        *response.mutable_flow() = MemoryNotice(blocked);
+        told_blocked_ = blocked;
+        write = true;
+      }
       if (write) {
         writing_ = true;
         message = Serialize(response);
       }
     }
-    if (!write && end_.has_value() && publishing_ == 0) {
-      finished_ = true;
+    if (!end_.has_value() && !blocked) {
+      held.swap(held_request_);
+      read = std::exchange(held_back_, false);
+    } else if (!write && end_.has_value() && publishing_ == 0) {
+      finished_ = finish = true;
       end = *end_;
-    } else if (!write && !read) {
-      return;
     }
-    if (read) held_back_ = false;
   }
-  if (write) {
-    call_->Write(std::move(message));
-  } else if (!read) {
-    call_->Finish(std::move(end));
-    return;
-  }
+  if (write) call_->Write(std::move(message));
+  if (finish) call_->Finish(std::move(end));
+  if (held.has_value()) Take(*std::move(held));
   if (read) ReadMore();
 }
 

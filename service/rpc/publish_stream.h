@@ -20,9 +20,10 @@ namespace kelpmq::service {
 // confirm. Requests overlap; confirms that gather while a response is being
 // written go out together in the next.
 //
-// The client is held back by not reading: once too much is unconfirmed, or a
-// confirm has not been taken off our hands.
-// Thread-safety: thread-safe. Owned by its call; lives until its last
+// The client is held back by not reading: once too much is unconfirmed, when a
+// confirm has not been taken off our hands, and during a memory alarm, of which
+// it is told. What was being read when the alarm went on is kept until it is
+// over. Thread-safety: thread-safe. Owned by its call; lives until its last
 // completion.
 class PublishStream : public CallHandler,
                       public RegisteredStream,
@@ -38,8 +39,11 @@ class PublishStream : public CallHandler,
   void Drain(absl::Time deadline) override;
   void EndForDrain() override;
   void EndVhost(absl::string_view vhost) override;
+  void AlarmChanged() override { Pump(); }
 
  private:
+  // A request has come: decodes and publishes it, and reads on.
+  void Take(grpc::ByteBuffer message);
   // Checks what the first request fixed and later ones must keep, and numbers
   // the request.
   absl::Status Accept(PublishRequestData* request);
@@ -66,8 +70,11 @@ class PublishStream : public CallHandler,
   uint32_t unconfirmed_items_ ABSL_GUARDED_BY(mu_) = 0;
   size_t unconfirmed_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   bool held_back_ ABSL_GUARDED_BY(mu_) = false;  // no read under way
+  // Nor while there is this, which came during an alarm.
+  std::optional<grpc::ByteBuffer> held_request_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<absl::Time> draining_ ABSL_GUARDED_BY(mu_);  // to be told
+  bool told_blocked_ ABSL_GUARDED_BY(mu_) = false;  // by the last notice
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
 };

@@ -1,11 +1,11 @@
 #ifndef KELPMQ_SERVICE_RPC_REACTOR_H_
 #define KELPMQ_SERVICE_RPC_REACTOR_H_
 
+#include <grpcpp/support/byte_buffer.h>
+
 #include <functional>
 #include <memory>
 #include <string>
-
-#include <grpcpp/support/byte_buffer.h>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -26,8 +26,8 @@ class Call {
 
   // What the client sent along.
   virtual const std::string& method() const = 0;  // "/kelpmq.v1.X/Y"
-  virtual std::string peer() const = 0;  // empty once the call is over
-  virtual absl::Time deadline() const = 0;  // InfiniteFuture: none
+  virtual std::string peer() const = 0;           // empty once the call is over
+  virtual absl::Time deadline() const = 0;        // InfiniteFuture: none
   // First value of a metadata key, or empty; empty once the call is over.
   virtual std::string metadata(absl::string_view key) const = 0;
   // Whether the client has gone or cancelled, as far as is known by now.
@@ -73,16 +73,24 @@ class MethodTable {
  public:
   // Whether a method may be begun while the server drains.
   enum class WhileDraining { kRefuse, kAllow };
+  // Streams of the API are logged and counted when they come and go.
+  enum class Kind { kCall, kStream };
 
   struct Method {
     HandlerFactory make_handler;
     WhileDraining while_draining;
+    Kind kind;
   };
 
   void Add(std::string path, WhileDraining while_draining,
-           HandlerFactory make_handler) {
+           HandlerFactory make_handler, Kind kind = Kind::kCall) {
     methods_.emplace(std::move(path),
-                     Method{std::move(make_handler), while_draining});
+                     Method{std::move(make_handler), while_draining, kind});
+  }
+  // In no given order.
+  template <typename Visitor>  // (const std::string& path, const Method&)
+  void ForEach(Visitor visit) const {
+    for (const auto& [path, method] : methods_) visit(path, method);
   }
   const Method* Find(absl::string_view path) const {
     auto it = methods_.find(path);

@@ -1,6 +1,7 @@
 #include "service/rpc/server.h"
 
 #include <grpc/grpc.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
@@ -42,6 +43,10 @@ void SetChannelArguments(const ServerOptions& options,
   builder->SetMaxReceiveMessageSize(
       static_cast<int>(options.max_request_bytes));
   builder->SetMaxSendMessageSize(-1);  // no limit: clients state their own
+  if (options.max_transport_bytes > 0) {
+    builder->SetResourceQuota(
+        grpc::ResourceQuota("kelpmq").Resize(options.max_transport_bytes));
+  }
 }
 
 // Each by itself can be bound; only together they cannot, or, where they are
@@ -71,25 +76,38 @@ int DefaultIoThreads() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
 }
 
-Server::Server(const MethodTable* methods, const Draining* draining)
+Server::Server(const MethodTable* methods, const Draining* draining,
+               CallObserver* observer)
     : methods_(methods),
       draining_(draining),
+      observer_(observer),
       on_call_([this](GenericCall* call) { OnCall(call); }) {}
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+absl::StatusOr<std::unique_ptr<Server>> Server::Listen(
     const ServerOptions& options, const MethodTable* methods,
-    const Draining* draining) {
-  std::unique_ptr<Server> server(new Server(methods, draining));
-  if (absl::Status status = server->Listen(options); !status.ok()) {
+    const Draining* draining, CallObserver* observer) {
+  std::unique_ptr<Server> server(new Server(methods, draining, observer));
+  if (absl::Status status = server->Bind(options); !status.ok()) {
     return status;
-  }
-  for (size_t i = 0; i < server->queues_.size(); ++i) {
-    server->queues_[i]->Start(static_cast<int>(i));
   }
   return server;
 }
 
-absl::Status Server::Listen(const ServerOptions& options) {
+void Server::Serve() {
+  for (size_t i = 0; i < queues_.size(); ++i) {
+    queues_[i]->Start(static_cast<int>(i));
+  }
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const ServerOptions& options, const MethodTable* methods,
+    const Draining* draining) {
+  auto server = Listen(options, methods, draining, /*observer=*/nullptr);
+  if (server.ok()) (*server)->Serve();
+  return server;
+}
+
+absl::Status Server::Bind(const ServerOptions& options) {
   std::vector<ListenSocket> sockets;
   for (const std::string& address : options.listen) {
     auto resolved = ResolveListenAddress(address);
@@ -145,7 +163,8 @@ void Server::OnCall(GenericCall* call) {
         MakeError(Reason::kServerDraining, "the server is shutting down")));
     return;
   }
-  call->Serve(method->make_handler());
+  call->Serve(method->make_handler(),
+              method->kind == MethodTable::Kind::kStream, observer_);
 }
 
 void Server::Stop(absl::Duration grace) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "service/rpc/call_observer.h"
 #include "service/rpc/call_queue.h"
 #include "service/rpc/draining.h"
 #include "service/rpc/limits.h"
@@ -39,6 +40,10 @@ struct ServerOptions {
   absl::Duration keepalive_timeout = absl::Seconds(10);
   // A client that pings more often than this loses its connection.
   absl::Duration min_client_ping_interval = absl::Seconds(5);
+  // What gRPC may hold of requests that have not been read and of connections,
+  // all together; 0: no limit. As it is used up windows get smaller, and
+  // streams are ended before more than this is held.
+  size_t max_transport_bytes = 0;
 };
 
 // Serves a MethodTable over gRPC: all methods through one generic service, on
@@ -46,11 +51,19 @@ struct ServerOptions {
 // Thread-safety: thread-compatible.
 class Server {
  public:
-  // Serves from the moment this returns. `methods` and `draining` must outlive
-  // the server. A method that is not in the table is UNIMPLEMENTED; one that
-  // refuses to begin while `draining` has started is SERVER_DRAINING.
+  // Listens: connections are taken, but calls wait for Serve. `methods` and
+  // `draining` must outlive the server. A method that is not in the table is
+  // UNIMPLEMENTED; one that refuses to begin while `draining` has started is
+  // SERVER_DRAINING.
   //   Errors: kInvalidArgument for an address that is none, kUnavailable when
   //   one cannot be bound; both name it.
+  // `observer`, if not null, hears of calls and must outlive the server.
+  static absl::StatusOr<std::unique_ptr<Server>> Listen(
+      const ServerOptions& options, const MethodTable* methods,
+      const Draining* draining, CallObserver* observer);
+  // Once: serves from now on.
+  void Serve();
+  // Both at once, unobserved.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, const MethodTable* methods,
       const Draining* draining);
@@ -66,13 +79,15 @@ class Server {
   void Stop(absl::Duration grace);
 
  private:
-  Server(const MethodTable* methods, const Draining* draining);
+  Server(const MethodTable* methods, const Draining* draining,
+         CallObserver* observer);
 
-  absl::Status Listen(const ServerOptions& options);
+  absl::Status Bind(const ServerOptions& options);
   void OnCall(GenericCall* call);
 
   const MethodTable* const methods_;
   const Draining* const draining_;
+  CallObserver* const observer_;
   const CallQueue::OnCall on_call_;
   grpc::AsyncGenericService service_;
   // Destroyed after the server, as gRPC wants it.

@@ -32,11 +32,13 @@ void SessionService::Register(MethodTable* table) {
              Reply<v1::CloseSessionResponse> reply) {
         CloseSession(std::move(request), std::move(reply));
       });
-  table->Add("/kelpmq.v1.SessionService/WatchSession", WhileDraining::kRefuse,
-             [this] {
-               return std::make_shared<WatchStream>(sessions_, streams_, clock_,
-                                                    timers_);
-             });
+  table->Add(
+      "/kelpmq.v1.SessionService/WatchSession", WhileDraining::kRefuse,
+      [this] {
+        return std::make_shared<WatchStream>(sessions_, streams_, memory_,
+                                             clock_, timers_);
+      },
+      MethodTable::Kind::kStream);
 }
 
 void SessionService::OpenSession(CallContext context,

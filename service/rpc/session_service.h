@@ -7,6 +7,7 @@
 #include "kelpmq/v1/session.pb.h"
 #include "service/base/clock.h"
 #include "service/base/timer_queue.h"
+#include "service/resources/memory_alarm.h"
 #include "service/rpc/codec.h"
 #include "service/rpc/reactor.h"
 #include "service/rpc/sessions.h"
@@ -20,10 +21,11 @@ class SessionService {
  public:
   // `clock` and `timers` drive the heartbeats of watches.
   SessionService(Sessions* sessions, StreamRegistry* streams,
-                 const Clock* clock, TimerQueue* timers,
-                 std::string default_vhost)
+                 const MemoryAlarm* memory, const Clock* clock,
+                 TimerQueue* timers, std::string default_vhost)
       : sessions_(sessions),
         streams_(streams),
+        memory_(memory),
         clock_(clock),
         timers_(timers),
         default_vhost_(std::move(default_vhost)) {}
@@ -40,6 +42,7 @@ class SessionService {
 
   Sessions* const sessions_;
   StreamRegistry* const streams_;
+  const MemoryAlarm* const memory_;
   const Clock* const clock_;
   TimerQueue* const timers_;
   const std::string default_vhost_;

@@ -38,6 +38,7 @@ Sessions::Sessions(Options options, Engine* engine, const Clock* clock,
                    TimerQueue* timers)
     : id_prefix_(IdPrefix(options.node_id)),
       max_sessions_(options.max_sessions),
+      log_(options.log),
       engine_(engine),
       clock_(clock),
       timers_(timers) {}
@@ -87,6 +88,13 @@ absl::StatusOr<Sessions::Opened> Sessions::Open(OpenParams params) {
     opened = {session->identity.id, session->identity.ttl,
               session->expire_time};
   }
+  opened_count_.fetch_add(1, std::memory_order_relaxed);
+  const Session::Identity& made =
+      session->identity;  // without its id: a secret
+  log_->Info("session opened", {{"session", made.ref},
+                                {"vhost", made.info.vhost},
+                                {"client", made.info.client_name},
+                                {"peer", made.info.peer}});
   ScheduleExpiry(session);
   // The vhost may have been deleted meanwhile, together with the sessions that
   // it had then.

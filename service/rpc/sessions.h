@@ -1,6 +1,7 @@
 #ifndef KELPMQ_SERVICE_RPC_SESSIONS_H_
 #define KELPMQ_SERVICE_RPC_SESSIONS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -16,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "service/base/clock.h"
+#include "service/base/log.h"
 #include "service/base/mutex.h"
 #include "service/base/timer_queue.h"
 #include "service/engine/engine.h"
@@ -88,6 +90,7 @@ class Sessions : public OwnerListener,
     // another node is told apart from one that is gone (WRONG_NODE).
     std::string node_id;
     size_t max_sessions = 10000;
+    const Log* log = &SilentLog();  // must outlive the sessions
   };
 
   // Engine, clock and timers must outlive the sessions; a timer that is still
@@ -179,6 +182,10 @@ class Sessions : public OwnerListener,
                            size_t limit) const;
 
   size_t count() const;
+  // Since the start.
+  uint64_t opened_count() const {
+    return opened_count_.load(std::memory_order_relaxed);
+  }
 
  private:
   Sessions(Options options, Engine* engine, const Clock* clock,
@@ -206,10 +213,12 @@ class Sessions : public OwnerListener,
 
   const std::string id_prefix_;
   const size_t max_sessions_;
+  const Log* const log_;
   Engine* const engine_;
   const Clock* const clock_;
   TimerQueue* const timers_;
 
+  std::atomic<uint64_t> opened_count_{0};
   mutable Mutex mu_;
   OwnerId last_owner_ ABSL_GUARDED_BY(mu_) = kNoOwner;
   // Open and ending ones.

@@ -186,6 +186,10 @@ void Sessions::FinishEnd(const SessionRef& session, Ended ended) {
     session->ended = ended;
     waiters.swap(session->end_waiters);
   }
+  log_->Info("session closed",
+             {{"session", session->identity.ref},
+              {"requeued", ended.requeued_count},
+              {"deleted_queues", ended.deleted_queues.size()}});
   for (auto& waiter : waiters) waiter(ended);
 }
 

@@ -15,7 +15,12 @@ absl::Status ServerDrainingError();
 // NOT_FOUND, VHOST_NOT_FOUND: the stream's vhost was deleted.
 absl::Status VhostGoneError(absl::string_view vhost);
 
+// RESOURCE_EXHAUSTED, MEMORY_ALARM: publish again later.
+absl::Status MemoryAlarmError();
+
 v1::Draining DrainingNotice(absl::Time deadline);
+// Publishers are, or are no longer, held back for want of memory.
+v1::FlowNotice MemoryNotice(bool blocked);
 
 }  // namespace kelpmq::service
 

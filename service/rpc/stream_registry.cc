@@ -54,6 +54,15 @@ void StreamRegistry::EndVhost(absl::string_view vhost) {
   for (const auto& stream : live) stream->EndVhost(vhost);
 }
 
+void StreamRegistry::AlarmChanged() {
+  std::vector<std::shared_ptr<RegisteredStream>> live;
+  {
+    MutexLock lock(&mu_);
+    live = Live();
+  }
+  for (const auto& stream : live) stream->AlarmChanged();
+}
+
 size_t StreamRegistry::WaitedForCount() const {
   MutexLock lock(&mu_);
   size_t count = 0;

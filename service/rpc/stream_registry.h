@@ -22,6 +22,9 @@ class RegisteredStream {
   virtual void EndForDrain() = 0;
   // This vhost is gone: finish with VHOST_NOT_FOUND if it is this stream's.
   virtual void EndVhost(absl::string_view vhost) = 0;
+  // An alarm has gone on or off; ask it which, as two changes may come in any
+  // order. Nothing to be done by those that take nothing in from publishers.
+  virtual void AlarmChanged() {}
 };
 
 // The open streams of a server. Knows them weakly: a stream that is gone need
@@ -42,6 +45,8 @@ class StreamRegistry {
   // Ends also every stream that is added from now on.
   void EndAllForDrain();
   void EndVhost(absl::string_view vhost);
+  // Streams that are added from now on see the alarm by themselves.
+  void AlarmChanged();
 
   // Open streams that a drain waits for.
   size_t WaitedForCount() const;

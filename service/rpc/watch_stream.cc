@@ -28,6 +28,7 @@ void WatchStream::OnReadDone(bool ok, grpc::ByteBuffer message) {
   }
   SendHeartbeat();
   streams_->Add(shared_from_this(), StreamRegistry::DuringDrain::kDoNotWaitFor);
+  AlarmChanged();
   ScheduleHeartbeat(clock_->Now() + heartbeat_interval_);
 }
 
@@ -49,26 +50,40 @@ absl::Status WatchStream::Begin(const grpc::ByteBuffer& message) {
 
 void WatchStream::Send(const v1::WatchSessionResponse& response) {
   grpc::ByteBuffer message = Serialize(response);
-  bool full = false;
+  Next next;
   {
     MutexLock lock(&mu_);
-    if (over_) return;
-    last_sent_ = clock_->Now();
-    full = outbox_.size() >= kMaxWaiting;
-    if (writing_ && !full) {
-      outbox_.push_back(std::move(message));
+    next = Take(&message);
+  }
+  Do(next, std::move(message));
+}
+
+WatchStream::Next WatchStream::Take(grpc::ByteBuffer* message) {
+  if (over_) return Next::kNothing;
+  last_sent_ = clock_->Now();
+  if (outbox_.size() >= kMaxWaiting) return Next::kGiveUp;
+  if (writing_) {
+    outbox_.push_back(std::move(*message));
+    return Next::kNothing;
+  }
+  writing_ = true;
+  return Next::kWrite;
+}
+
+void WatchStream::Do(Next next, grpc::ByteBuffer message) {
+  switch (next) {
+    case Next::kNothing:
       return;
-    }
-    writing_ = true;
+    case Next::kWrite:
+      call_->Write(std::move(message));
+      return;
+    case Next::kGiveUp:
+      call_->Finish(MakeError(
+          Reason::kLimitExceeded,
+          absl::StrCat("the client leaves ", kMaxWaiting, " notices unread"),
+          {{"limit", absl::StrCat(kMaxWaiting)}}));
+      return;
   }
-  if (full) {
-    call_->Finish(MakeError(
-        Reason::kLimitExceeded,
-        absl::StrCat("the client leaves ", kMaxWaiting, " notices unread"),
-        {{"limit", absl::StrCat(kMaxWaiting)}}));
-    return;
-  }
-  call_->Write(std::move(message));
 }
 
 void WatchStream::OnWriteDone(bool ok) {
@@ -153,6 +168,23 @@ void WatchStream::Drain(absl::Time deadline) {
   v1::WatchSessionResponse response;
   *response.mutable_draining() = DrainingNotice(deadline);
   Send(response);
+}
+
+void WatchStream::AlarmChanged() {
+  grpc::ByteBuffer message;
+  Next next;
+  {
+    // Under one lock, so that notices leave in the order of what they tell.
+    MutexLock lock(&mu_);
+    const bool blocked = memory_->on();
+    if (blocked == told_blocked_) return;
+    told_blocked_ = blocked;
+    v1::WatchSessionResponse response;
+    *response.mutable_flow() = MemoryNotice(blocked);
+    message = Serialize(response);
+    next = Take(&message);
+  }
+  Do(next, std::move(message));
 }
 
 void WatchStream::EndForDrain() { call_->Finish(ServerDrainingError()); }

@@ -15,6 +15,7 @@
 #include "service/base/clock.h"
 #include "service/base/mutex.h"
 #include "service/base/timer_queue.h"
+#include "service/resources/memory_alarm.h"
 #include "service/rpc/reactor.h"
 #include "service/rpc/sessions.h"
 #include "service/rpc/stream_registry.h"
@@ -39,10 +40,11 @@ class WatchStream : public CallHandler,
   static constexpr size_t kMaxWaiting = 10000;
 
   // Heartbeats go by `clock` and `timers`. All must outlive the stream.
-  WatchStream(Sessions* sessions, StreamRegistry* streams, const Clock* clock,
-              TimerQueue* timers)
+  WatchStream(Sessions* sessions, StreamRegistry* streams,
+              const MemoryAlarm* memory, const Clock* clock, TimerQueue* timers)
       : sessions_(sessions),
         streams_(streams),
+        memory_(memory),
         clock_(clock),
         timers_(timers) {}
 
@@ -58,17 +60,25 @@ class WatchStream : public CallHandler,
   void Drain(absl::Time deadline) override;
   void EndForDrain() override;
   void EndVhost(absl::string_view vhost) override;
+  void AlarmChanged() override;
 
  private:
+  // What is to be done with a notice once the lock is gone.
+  enum class Next { kNothing, kWrite, kGiveUp };
+
   // Checks the request and attaches to the session.
   absl::Status Begin(const grpc::ByteBuffer& message);
   void Send(const v1::WatchSessionResponse& response) ABSL_LOCKS_EXCLUDED(mu_);
+  // Keeps `message` if another is being written.
+  Next Take(grpc::ByteBuffer* message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Do(Next next, grpc::ByteBuffer message) ABSL_LOCKS_EXCLUDED(mu_);
   void SendHeartbeat();
   void ScheduleHeartbeat(absl::Time when) ABSL_LOCKS_EXCLUDED(mu_);
   void OnHeartbeatTimer();
 
   Sessions* const sessions_;
   StreamRegistry* const streams_;
+  const MemoryAlarm* const memory_;
   const Clock* const clock_;
   TimerQueue* const timers_;
 
@@ -82,6 +92,7 @@ class WatchStream : public CallHandler,
   std::deque<grpc::ByteBuffer> outbox_ ABSL_GUARDED_BY(mu_);
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool over_ ABSL_GUARDED_BY(mu_) = false;
+  bool told_blocked_ ABSL_GUARDED_BY(mu_) = false;  // by the last notice
   absl::Time last_sent_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
   TimerQueue::TimerId timer_ ABSL_GUARDED_BY(mu_) = TimerQueue::kNoTimer;
 };

@@ -3,6 +3,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import selectors
 import signal
 import subprocess
@@ -23,13 +24,21 @@ def binary() -> pathlib.Path:
 
 
 class Broker:
-    """One broker process, on a port of its own unless told where; `address` is HOST:PORT."""
+    """One broker process, on a port of its own unless told where; `address` is HOST:PORT.
 
-    def __init__(self, *args: str, listen: str = "127.0.0.1:0"):
+    `limits` are of the process: {resource.RLIMIT_DATA: bytes}.
+    """
+
+    def __init__(self, *args: str, listen: str = "127.0.0.1:0", limits: dict[int, int] | None = None):
+        def limit() -> None:
+            for name, most in (limits or {}).items():
+                resource.setrlimit(name, (most, most))
+
         self._stderr = tempfile.TemporaryFile("w+", errors="replace")
         self._process = subprocess.Popen(
             [str(binary()), "serve", "--listen", listen, *args],
-            stdout=subprocess.PIPE, stderr=self._stderr, stdin=subprocess.DEVNULL)
+            stdout=subprocess.PIPE, stderr=self._stderr, stdin=subprocess.DEVNULL,
+            preexec_fn=limit if limits else None)
         self.address = self._wait_until_ready()
 
     def _wait_until_ready(self) -> str:

@@ -218,6 +218,7 @@ class StreamTest : public EngineTest {
     context_.sessions = sessions_.get();
     context_.leases = &leases_;
     context_.streams = &streams_;
+    context_.traffic = &traffic_;
     context_.clock = &clock_;
     context_.timers = &timers_;
     context_.engine_clock = &clock_;
@@ -371,6 +372,7 @@ class StreamTest : public EngineTest {
       Sessions::Create({"node", 100}, &engine_, &clock_, &timers_);
   Leases leases_{&clock_};
   StreamRegistry streams_;
+  Traffic traffic_;
   MessagingContext context_;
 };
 
