@@ -162,6 +162,7 @@ struct ConsumeParams {
   // Set: declares a server-named exclusive auto-delete queue of `owner` with
   // these arguments, binds it and consumes it; `queue` is ignored.
   bool temporary_queue = false;
+  std::string server_name;  // as that of DeclareQueueParams
   Table queue_arguments;
   std::vector<TemporaryBinding> bindings;
 
@@ -246,6 +247,9 @@ struct DeclareQueueParams {
   std::string vhost;
   OwnerId owner = kNoOwner;
   QueueSpec spec;  // an empty name: the server makes one
+  // The name that it makes then, if somebody had to know it before: of
+  // MakeServerName.
+  std::string server_name;
   bool passive = false;
 };
 struct DeclareQueueResult {
@@ -389,6 +393,13 @@ class Engine {
   virtual absl::Status CheckVhost(absl::string_view name) const = 0;
   // VHOST_NOT_FOUND.
   virtual absl::StatusOr<VhostInfo> FindVhost(absl::string_view name) const = 0;
+
+  // The type of an exchange as it is now. VHOST_NOT_FOUND, EXCHANGE_NOT_FOUND.
+  virtual absl::StatusOr<std::string> FindExchangeType(
+      absl::string_view vhost, absl::string_view name) const = 0;
+  // Whether there is such a queue now, whoever owns it.
+  virtual bool HasQueue(absl::string_view vhost,
+                        absl::string_view name) const = 0;
 
   // Creates or replaces a policy; `done` runs when it holds for all present
   // queues and exchanges. INVALID_NAME, INVALID_VALUE.

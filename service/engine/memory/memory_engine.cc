@@ -348,6 +348,21 @@ absl::StatusOr<VhostInfo> MemoryEngine::FindVhost(
   return it->second.info;
 }
 
+absl::StatusOr<std::string> MemoryEngine::FindExchangeType(
+    absl::string_view vhost_name, absl::string_view name) const {
+  const std::shared_ptr<Vhost> vhost = Find(vhost_name);
+  if (vhost == nullptr) return NoSuchVhost(vhost_name);
+  absl::StatusOr<ExchangeInfo> exchange = vhost->GetExchange(std::string(name));
+  if (!exchange.ok()) return exchange.status();
+  return std::move(exchange->spec.type);
+}
+
+bool MemoryEngine::HasQueue(absl::string_view vhost_name,
+                            absl::string_view name) const {
+  const std::shared_ptr<Vhost> vhost = Find(vhost_name);
+  return vhost != nullptr && vhost->HasQueue(std::string(name));
+}
+
 // ---- Policies ----
 
 void MemoryEngine::PutPolicy(PolicyInfo policy, Done<bool> done) {

@@ -176,7 +176,8 @@ void Vhost::ConsumeTemporary(ConsumeParams params, Done<ConsumerRef> done) {
   spec.auto_delete = true;
   spec.arguments = std::move(params.queue_arguments);
   absl::StatusOr<FoundQueue> made =
-      FindOrCreateQueue(std::move(spec), params.owner);
+      FindOrCreateQueue(std::move(spec), std::move(params.server_name),
+                        params.owner);
   if (!made.ok()) return std::move(done)(made.status());
   std::shared_ptr<Queue> queue = std::move(made->queue);
   for (TemporaryBinding& binding : params.bindings) {

@@ -76,6 +76,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
   absl::StatusOr<ExchangeInfo> GetExchange(const std::string& name) const;
   absl::StatusOr<QueueInfo> GetQueue(const std::string& name) const;
+  bool HasQueue(const std::string& name) const { return FindQueue(name).ok(); }
   absl::StatusOr<Page<ExchangeInfo>> ListExchanges(
       const ListParams& params) const;
   absl::StatusOr<Page<QueueInfo>> ListQueues(const ListParams& params) const;
@@ -117,7 +118,10 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
                                                       OwnerId owner) const
       ABSL_LOCKS_EXCLUDED(mu_);
   // The queue that `spec` declares, old or new.
-  absl::StatusOr<FoundQueue> FindOrCreateQueue(QueueSpec spec, OwnerId owner)
+  // `server_name`: what a queue without a name is called; empty: made here.
+  absl::StatusOr<FoundQueue> FindOrCreateQueue(QueueSpec spec,
+                                               std::string server_name,
+                                               OwnerId owner)
       ABSL_LOCKS_EXCLUDED(mu_);
   // Enters a new queue that has the arguments which policies of this version
   // give it; false if the name has been taken or policies have changed

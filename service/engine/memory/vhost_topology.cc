@@ -61,17 +61,19 @@ absl::StatusOr<DeclareQueueResult> Vhost::DeclareQueue(
     return DeclareQueueResult{(*queue)->info(), /*created=*/false};
   }
   absl::StatusOr<FoundQueue> found =
-      FindOrCreateQueue(std::move(params.spec), params.owner);
+      FindOrCreateQueue(std::move(params.spec),
+                        std::move(params.server_name), params.owner);
   if (!found.ok()) return found.status();
   if (!found->created) found->queue->Touch();
   return DeclareQueueResult{found->queue->info(), found->created};
 }
 
-absl::StatusOr<Vhost::FoundQueue> Vhost::FindOrCreateQueue(QueueSpec spec,
-                                                           OwnerId owner) {
+absl::StatusOr<Vhost::FoundQueue> Vhost::FindOrCreateQueue(
+    QueueSpec spec, std::string server_name, OwnerId owner) {
   const bool server_named = spec.name.empty();
   if (server_named) {
-    spec.name = MakeServerName(kServerQueuePrefix);
+    spec.name = server_name.empty() ? MakeServerName(kServerQueuePrefix)
+                                    : std::move(server_name);
   } else {
     absl::Status status = CheckQueueName(spec.name);
     if (!status.ok()) return status;

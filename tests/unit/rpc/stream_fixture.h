@@ -169,6 +169,14 @@ class SteeredEngine : public Engine {
   void ListVhosts(ListParams params, Done<Page<VhostInfo>> done) override {
     engine_->ListVhosts(std::move(params), std::move(done));
   }
+  absl::StatusOr<std::string> FindExchangeType(
+      absl::string_view vhost, absl::string_view name) const override {
+    return engine_->FindExchangeType(vhost, name);
+  }
+  bool HasQueue(absl::string_view vhost,
+                absl::string_view name) const override {
+    return engine_->HasQueue(vhost, name);
+  }
   absl::StatusOr<VhostInfo> FindVhost(absl::string_view name) const override {
     return engine_->FindVhost(name);
   }
