@@ -7,7 +7,7 @@ export LC_ALL=C.UTF-8
 KELPMQ_BUILD_PACKAGES=(
   g++ cmake ninja-build ccache mold
   protobuf-compiler protobuf-compiler-grpc libprotobuf-dev libgrpc++-dev libabsl-dev
-  libcli11-dev libevent-dev nlohmann-json3-dev libssl-dev libre2-dev libc-ares-dev zlib1g-dev)
+  libcli11-dev libevent-dev libsodium-dev nlohmann-json3-dev libssl-dev libre2-dev libc-ares-dev zlib1g-dev)
 # ... and testing it besides.
 KELPMQ_TEST_PACKAGES=(
   libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv zsh fish)
