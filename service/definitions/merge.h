@@ -1,0 +1,29 @@
+#ifndef KELPMQ_SERVICE_DEFINITIONS_MERGE_H_
+#define KELPMQ_SERVICE_DEFINITIONS_MERGE_H_
+
+#include "absl/status/status.h"
+#include "service/auth/user_store.h"
+#include "service/definitions/definitions.h"
+#include "service/definitions/definitions_store.h"
+#include "service/engine/engine.h"
+
+namespace kelpmq::service {
+
+enum class MergeMode {
+  kApply,
+  kCount,  // only says what kApply would do
+};
+
+// Merges the definitions into an engine and its users, and counts.
+absl::Status Merge(const Definitions& definitions, MergeMode mode,
+                   Engine* engine, UserStore* users, ImportResult* result);
+
+// Whether Merge would succeed: tries everything out on `scratch`, an empty
+// engine, to which it brings what the document needs of `engine`.
+// INVALID_VALUE, with the place in the document and what the engine says.
+absl::Status Validate(const Definitions& definitions, Engine* engine,
+                      const UserStore& users, Engine* scratch);
+
+}  // namespace kelpmq::service
+
+#endif  // KELPMQ_SERVICE_DEFINITIONS_MERGE_H_
