@@ -4,6 +4,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from typing import Callable, Optional
 
 from kelpmq._connection import Connection, connection_lost, deadline_after, seconds_left
@@ -14,6 +15,10 @@ _LOG = logging.getLogger("kelpmq")
 _FIRST_DELAY = 0.05
 _LONGEST_DELAY = 5.0
 _ATTEMPT_SECONDS = 5.0
+
+# A connection that is lost again within this many seconds was none: the delays go on growing.
+# A broker that is stopping answers calls, but takes no streams.
+_STABLE_SECONDS = 2.0
 
 
 class Recovery:
@@ -32,6 +37,8 @@ class Recovery:
         self._stop = threading.Event()
         #: The number of times that the connection has come back.
         self.epoch = 0
+        self._attempt = 0
+        self._began = -_STABLE_SECONDS
         #: Whether it is being worked on.
         self.recovering = False
 
@@ -51,7 +58,11 @@ class Recovery:
             raise Unavailable(f"the broker did not come back in {timeout:g} s")
         try:
             self.recovering = True
-            attempt = 0
+            if self.epoch == epoch:
+                if time.monotonic() - self._began >= _STABLE_SECONDS:
+                    self._attempt = 0
+                else:
+                    self._pause(deadline, Unavailable("the connection was lost again and again"))
             while self.epoch == epoch:
                 if self._stop.is_set():
                     raise ClientClosed("the client is closed")
@@ -64,17 +75,18 @@ class Recovery:
                     if self._stop.is_set() or not (
                             connection_lost(error) or isinstance(error, TimeoutError)):
                         raise
-                    self._pause(attempt, deadline, error)
-                    attempt += 1
+                    self._pause(deadline, error)
                 else:
                     self.epoch += 1
+                    self._began = time.monotonic()
                     _LOG.info("connected to %s again", self._connection.address.target)
         finally:
             self.recovering = False
             self._lock.release()
 
-    def _pause(self, attempt: int, deadline: Optional[float], error: KelpmqError) -> None:
-        longest = min(_FIRST_DELAY * 2 ** min(attempt, 10), _LONGEST_DELAY)
+    def _pause(self, deadline: Optional[float], error: KelpmqError) -> None:
+        longest = min(_FIRST_DELAY * 2 ** min(self._attempt, 10), _LONGEST_DELAY)
+        self._attempt += 1
         delay = random.uniform(longest / 2, longest)  # so that not all clients come at once
         left = seconds_left(deadline)
         if left is not None and left <= delay:
