@@ -7,8 +7,8 @@
             print(delivery.body)
             delivery.ack()
 
-The same streams as those of Client carry it: their threads batch better than an event loop that
-handles each frame (ADR 21). Calls that are rare run in the loop's executor.
+The same streams as those of Client carry it, with their threads (ADR 21). Calls that are rare run
+in the loop's executor.
 """
 from __future__ import annotations
 
@@ -220,6 +220,7 @@ class AsyncClient:
             timeout=timeout, connect_timeout=connect_timeout, reconnect=reconnect, name=name)
         self._opened: Optional[Client] = None
         self._used_bridge: Optional[_Bridge] = None
+        self._lone: Optional[AsyncPublisher] = None  # for publish()
 
     async def connect(self) -> None:
         """Connects. Errors as Client's."""
@@ -313,7 +314,9 @@ class AsyncClient:
                       mandatory: bool = False, deliver_at: Optional[datetime.datetime] = None,
                       timeout: Optional[float] = None, **properties: Any) -> None:
         """Publishes, and returns when the broker has confirmed it; see Client."""
-        confirm = await AsyncPublisher(self._client.publisher(on_failure=_ignore), self).publish(
+        if self._lone is None:
+            self._lone = self.publisher(on_failure=_ignore)
+        confirm = await self._lone.publish(
             body, routing_key, exchange=exchange, mandatory=mandatory, deliver_at=deliver_at,
             **properties)
         await self._confirmed(confirm, self._timeout if timeout is None else timeout)
@@ -375,15 +378,20 @@ class AsyncClient:
             raise DeadlineExceeded("too many publishes wait for their confirm") from None
 
     async def _confirmed(self, confirm: Confirm, timeout: float) -> None:
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
         confirm.add_done_callback(
             lambda done: self._bridge.call(functools.partial(_settle, future, done)))
+        timer = loop.call_later(timeout, _give_up, future, timeout)  # wait_for() costs more
         try:
-            await asyncio.wait_for(future, timeout)
-        except asyncio.TimeoutError as error:
-            if isinstance(error, KelpmqError):
-                raise  # the confirm's own
-            raise DeadlineExceeded(f"no confirm in {timeout:g} s") from None
+            await future
+        finally:
+            timer.cancel()
+
+
+def _give_up(future: asyncio.Future[None], timeout: float) -> None:
+    if not future.done():
+        future.set_exception(DeadlineExceeded(f"no confirm in {timeout:g} s"))
 
 
 def _ignore(confirm: Confirm, error: KelpmqError) -> None:
