@@ -57,6 +57,20 @@ def test_a_refused_connection_is_an_os_error():
         kombu.Connection(f"kelpmq://127.0.0.1:{closed_port()}").connect()
 
 
+def test_a_certificate_that_cannot_be_read_is_an_os_error():
+    with pytest.raises(FileNotFoundError):
+        kombu.Connection("kelpmqs://127.0.0.1", ssl={"ca_certs": "/nowhere.pem"}).connect()
+
+
+def test_refused_connections_leave_nothing_behind():
+    before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        with pytest.raises(ConnectionRefusedError):
+            kombu.Connection(f"kelpmq://127.0.0.1:{closed_port()}").transport.establish_connection()
+    wait_until(lambda: threading.active_count() <= before[0], 10)
+    assert len(os.listdir("/proc/self/fd")) < before[1] + 20
+
+
 def test_a_silent_peer_is_a_timeout():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         connection = kombu.Connection(

@@ -54,6 +54,7 @@ class Link:
         self._on_blocked = on_blocked
         self._on_unblocked = on_unblocked
         self._lock = threading.Lock()
+        self._grpc: Optional[grpc.Channel] = None
 
     # Opening and closing.
 
@@ -63,8 +64,8 @@ class Link:
 
         Raises ConnectionRefusedError, socket.timeout, amqp's AccessRefused or NotAllowed.
         """
-        self._grpc = open_channel(self._address)
         try:
+            self._grpc = open_channel(self._address)
             self._sessions = session_pb2_grpc.SessionServiceStub(self._grpc)
             if old_session:
                 self.close_session(old_session, timeout)
@@ -79,7 +80,7 @@ class Link:
             except grpc.RpcError as exc:
                 raise errors.for_connect(exc) from None
         except BaseException:
-            self._grpc.close()
+            self.shut()
             raise
         self.session_id = opened.session_id
         with gate:
@@ -120,7 +121,8 @@ class Link:
         _open.discard(self)
         self.publisher.end()
         self.inbox.close()
-        self._grpc.close()
+        if self._grpc is not None:
+            self._grpc.close()
 
     def forgotten(self) -> None:
         """Nobody has the Connection any more: what it has published is still sent."""
