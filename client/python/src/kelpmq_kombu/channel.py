@@ -17,6 +17,7 @@ from . import deliveries, errors, values
 from .deliveries import DeliveryStream
 from .message import Message as ReceivedMessage
 from .message import Outgoing
+from .publish_batch import PublishBatch
 from .publishing import Publication
 from .topology import Arguments, Topology
 
@@ -77,11 +78,12 @@ class Channel(Topology, base.StdChannel):
     # Opening, closing, failing.
 
     def check_open(self) -> None:
-        self._open_link()
+        self.open_link()
         if self._failures:
             self._raise_failure(self._failures[0])
 
-    def _open_link(self) -> Link:
+    def open_link(self) -> Link:
+        """Raises RecoverableConnectionError if there is none any more."""
         if self.connection is None:
             raise errors.lost("the channel is closed")
         self._link.check()
@@ -144,7 +146,7 @@ class Channel(Topology, base.StdChannel):
 
     def _before_request(self) -> Link:
         """Before anything that goes over the channel's own stream."""
-        link = self._open_link()
+        link = self.open_link()
         self._wait_for_confirms(link)
         if self._failures:
             self._raise_failure(self._failures[0])
@@ -195,18 +197,19 @@ class Channel(Topology, base.StdChannel):
         Without it, what goes wrong is raised by a later call on the channel or by drain_events.
         Blocks while the broker does not take any more; `timeout` limits that.
         """
-        link = self._open_link()
+        link = self.open_link()
         if self._failures:
             self._raise_failure(self._failures[0])
-        publication = self._publication(message, exchange, routing_key, mandatory, immediate,
+        publication = self.publication(message, exchange, routing_key, mandatory, immediate,
                                         self._confirms_each)
         link.publisher.publish(publication, timeout)
         if publication.watched:
             link.publisher.result(publication, confirm_timeout or timeout)
-            self._conclude(publication)
+            self.conclude(publication)
 
-    def _publication(self, message: Any, exchange: str, routing_key: str, mandatory: bool,
+    def publication(self, message: Any, exchange: str, routing_key: str, mandatory: bool,
                      immediate: bool, watched: bool) -> Publication:
+        """A message ready to be sent; if `watched`, somebody waits for it and concludes."""
         if immediate:
             raise self._closed_by(
                 errors.for_code(540, "NOT_IMPLEMENTED - immediate=true", _BASIC_PUBLISH))
@@ -226,7 +229,7 @@ class Channel(Topology, base.StdChannel):
         """For kombu.Producer.batch()."""
         return PublishBatch(self, max_size)
 
-    def _conclude(self, publication: Publication) -> None:
+    def conclude(self, publication: Publication) -> None:
         """In the thread that waited: raises what became of a message, if it was not taken."""
         failure = publication.failure
         if failure is None:
@@ -418,7 +421,7 @@ class Channel(Topology, base.StdChannel):
         self._settle(action, delivery_tag, multiple, _BASIC_REJECT)
 
     def _settle(self, action: Any, tag: int, multiple: bool, method: Any) -> None:
-        link = self._open_link()
+        link = self.open_link()
         unacked = self._unacked
         if multiple and not tag:
             unacked.clear()
@@ -474,44 +477,3 @@ class Channel(Topology, base.StdChannel):
         raise self._closed_by(errors.for_code(540, "NOT_IMPLEMENTED - transactions", _TX_SELECT))
 
     tx_commit = tx_rollback = tx_select
-
-
-class PublishBatch:
-    """Messages that are sent together, each of them confirmed before `flush` returns.
-
-    Not thread-safe.
-    """
-
-    def __init__(self, channel: Channel, max_size: int):
-        self.channel = channel
-        self.max_size = max_size
-        self._prepared: list[Publication] = []
-
-    def publish(self, message: Any, exchange: str = "", routing_key: str = "",
-                mandatory: bool = False, immediate: bool = False,
-                timeout: Optional[float] = None,
-                confirm_timeout: Optional[float] = None) -> None:
-        """Sends `max_size` messages as soon as there are so many."""
-        self._prepared.append(self.channel._publication(
-            message, exchange, routing_key, mandatory, immediate, watched=True))
-        if len(self._prepared) >= self.max_size:
-            self.flush()
-
-    def flush(self) -> None:
-        """Sends what is there and waits for the confirms. Raises the first failure."""
-        prepared, self._prepared = self._prepared, []
-        if not prepared:
-            return
-        link = self.channel._open_link()
-        for publication in prepared:
-            link.publisher.publish(publication)
-        link.publisher.wait(prepared[-1].number)
-        for publication in prepared:
-            self.channel._conclude(publication)
-
-    def discard(self) -> None:
-        """Forgets what was not sent."""
-        self._prepared = []
-
-    def close(self) -> None:
-        self.discard()
