@@ -336,6 +336,30 @@ def test_an_ended_session_is_a_forced_close(own_broker, own_connection):
     assert isinstance(found.value, (ConnectionForced, RecoverableConnectionError))
 
 
+# Being held back.
+
+
+def test_a_broker_short_of_memory_holds_publishers_back(connect, monkeypatch):
+    told = []
+    with kelpmq.PrivateBroker("--memory-high-watermark", "96MiB", tcp=True) as broker:
+        url = f"kelpmq://{broker.address}"
+        with kombu.Connection(url) as consuming, kombu.Connection(url, transport_options={
+                "on_blocked": told.append, "on_unblocked": lambda: told.append("go on")}) as sending:
+            sender, receiver = sending.channel(), consuming.channel()
+            receiver.queue_declare("q", auto_delete=False)
+            with pytest.raises(RecoverableConnectionError, match="timed out"):
+                for _ in range(5000):
+                    publish(sender, b"x" * 100_000, "q", timeout=1)
+            drain(sending)
+            [reason] = told
+            assert "memory" in reason
+            # Those who only take go on.
+            receiver.queue_purge("q")
+            wait_until(lambda: drain(sending, times=1) or told[-1] == "go on")
+            receiver.queue_purge("q")
+            publish(sender, "after", "q", timeout=PATIENCE)
+
+
 # Being killed, ending.
 
 

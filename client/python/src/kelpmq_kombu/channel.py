@@ -15,6 +15,7 @@ from kelpmq.v1 import types_pb2
 
 from . import deliveries, errors, values
 from .deliveries import DeliveryStream
+from .link import CALL_SECONDS
 from .message import Message as ReceivedMessage
 from .message import Outgoing
 from .publish_batch import PublishBatch
@@ -99,7 +100,7 @@ class Channel(Topology, base.StdChannel):
             return
         try:
             if connection.connected:
-                self._wait_for_confirms(self._link)
+                self._link.publisher.wait(self.last_published, CALL_SECONDS)
                 self._end_stream()
         finally:
             connection.channels.pop(self.channel_id, None)

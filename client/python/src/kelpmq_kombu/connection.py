@@ -1,6 +1,7 @@
 """A connection as Kombu knows it."""
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Callable, Optional
@@ -10,6 +11,8 @@ from kelpmq._address import Address
 from . import errors
 from .channel import Channel
 from .link import CALL_SECONDS, Link
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import socket
@@ -72,10 +75,12 @@ class Connection:
         try:
             if link.is_ours() and link.failure is None:
                 link.is_closing = True
-                link.publisher.flush(CALL_SECONDS)
-                for channel in list(self.channels.values()):
-                    channel.close()
-                link.close_session(link.session_id)
+                if link.publisher.flush(CALL_SECONDS):
+                    for channel in list(self.channels.values()):
+                        channel.close()
+                    link.close_session(link.session_id)
+                else:
+                    log.warning("closed with messages that the broker did not take")
         finally:
             self.collect()
 

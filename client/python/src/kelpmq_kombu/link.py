@@ -51,6 +51,7 @@ class Link:
         self.is_closing = False
         self._address = address
         self._metadata = address.metadata()
+        self._blocked = False
         self._on_blocked = on_blocked
         self._on_unblocked = on_unblocked
         self._lock = threading.Lock()
@@ -232,7 +233,11 @@ class Link:
             event[0](event[1])
 
     def flow_changed(self, notice: Any) -> None:
-        """The broker stops reading publishes, or goes on."""
+        """The broker stops reading publishes, or goes on. Said by more than one stream."""
+        with self._lock:
+            if notice.blocked == self._blocked:
+                return
+            self._blocked = notice.blocked
         self.inbox.put(self._tell_flow, notice)
 
     def _tell_flow(self, notice: Any) -> None:
