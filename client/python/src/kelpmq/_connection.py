@@ -90,13 +90,13 @@ class Connection:
 
     def open_stream(self, path: str, frames: Any, parse: Callable[[bytes], Any]) -> Any:
         """Opens a stream that sends the bytes that the iterator `frames` gives."""
-        stream = self.channel().stream_stream(
+        stream: Any = self.channel().stream_stream(
             path, request_serializer=None, response_deserializer=parse)
         return self._opened(lambda: stream(frames, metadata=self._metadata))
 
     def open_server_stream(self, path: str, request: Any, parse: Callable[[bytes], Any]) -> Any:
         """Opens a stream of responses to one request."""
-        stream = self.channel().unary_stream(
+        stream: Any = self.channel().unary_stream(
             path, request_serializer=None, response_deserializer=parse)
         return self._opened(
             lambda: stream(request.SerializeToString(), metadata=self._metadata))
