@@ -1,4 +1,5 @@
 import datetime
+import socket
 import threading
 import time
 
@@ -357,3 +358,44 @@ def test_messages_are_as_large_as_the_broker_allows():
         delivery.nack()
         with client.consume("q") as consumer:
             assert consumer.receive(PATIENCE).body == body
+
+
+def test_mistakes_in_a_publish_are_named(client, name):
+    client.declare_queue(name)
+    for wrong, text in [
+        (lambda: client.publish(name, b"body"), r"routing key is str, not bytes: publish\(body,"),
+        (lambda: client.publish(b"x", name, header={}), "no such property: header; .*headers"),
+        (lambda: client.publish(b"x", name, priority="high"), "priority='high'"),
+        (lambda: client.publisher(message_id=5), "message_id=5"),
+        (lambda: client.publish({"a": 1}, name), "bytes or str, not dict"),
+    ]:
+        with pytest.raises(TypeError, match=text):
+            wrong()
+    with pytest.raises(ValueError, match="priority=-1"):
+        client.publish(b"x", name, priority=-1)
+    assert client.get_queue(name).messages_ready == 0
+
+
+def test_errors_say_why_nobody_answers(own_broker, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as other:  # no broker
+        host, port = other.getsockname()
+
+        def answer():
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"AMQP" + bytes(100))
+                while connection.recv(1000):
+                    pass
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(kelpmq.Unavailable, match=f"at {host}:{port}: .*not speak gRPC"):
+            kelpmq.Client(f"{host}:{port}")
+        thread.join(PATIENCE)
+    for address, text in [(f"{host}:{port}", "nothing listens there"),
+                          (f"unix:{tmp_path}/s", "there is no such socket")]:
+        with pytest.raises(kelpmq.Unavailable, match=f"no broker answers at {address}: {text}"):
+            kelpmq.Client(address)
+    with pytest.raises(kelpmq.Unavailable, match=f"{own_broker.address}: .*does not speak TLS"):
+        kelpmq.Client(own_broker.address, tls=True)

@@ -203,3 +203,15 @@ def test_an_ended_session_is_opened_again(restartable, client):
             except kelpmq.NoRoute:
                 continue
         consumer.receive(PATIENCE).ack()
+
+
+def test_while_the_broker_is_away_the_log_says_so(restartable, client, caplog):
+    client.declare_queue("q")
+    restartable.kill()
+    deadline = time.monotonic() + PATIENCE
+    while "lost the connection to" not in caplog.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    restartable.start()
+    client.get_queue("q")
+    assert caplog.text.count("lost the connection to") == 1

@@ -55,7 +55,8 @@ class Recovery:
         """
         deadline = deadline_after(timeout)
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
-            raise Unavailable(f"the broker did not come back in {timeout:g} s")
+            raise Unavailable(
+                f"{self._connection.address.target} is away, and did not come back in time")
         try:
             self.recovering = True
             if self.epoch == epoch:
@@ -89,6 +90,9 @@ class Recovery:
         self._attempt += 1
         delay = random.uniform(longest / 2, longest)  # so that not all clients come at once
         left = seconds_left(deadline)
+        if attempt == 0:
+            _LOG.warning("lost the connection to %s, trying again: %s",
+                         self._connection.address.target, error)
         if left is not None and left <= delay:
             raise error
         self._stop.wait(delay)

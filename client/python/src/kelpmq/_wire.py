@@ -73,13 +73,30 @@ def encode_properties(**properties: Any) -> bytes:
         given["timestamp"] = seconds_of(timestamp)
     unknown = given.keys() - _PROPERTIES
     if unknown:
-        raise TypeError(f"no such property: {', '.join(sorted(unknown))}")
-    return types_pb2.Message(**given).SerializeToString()
+        raise TypeError(f"no such property: {', '.join(sorted(unknown))}; there are "
+                        + ", ".join(sorted(_PROPERTIES)))
+    try:
+        return types_pb2.Message(**given).SerializeToString()
+    except (TypeError, ValueError):
+        for name, value in given.items():
+            _check_property(name, value)
+        raise
+
+
+def _check_property(name: str, value: Any) -> None:
+    """Says which one is wrong, which protobuf does not."""
+    try:
+        types_pb2.Message(**{name: value})
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}={value!r}: {error}") from None
 
 
 def encode_route(exchange: str = "", routing_key: str = "", mandatory: bool = False,
                  deliver_at: Union[datetime.datetime, None] = None) -> bytes:
-    """What a PublishItem holds besides its message, for encode_item()."""
+    """What a PublishItem holds besides its message, for encode_item(). TypeError."""
+    if not isinstance(routing_key, str):
+        raise TypeError(
+            f"a routing key is str, not {type(routing_key).__name__}: publish(body, routing_key)")
     if not exchange and not mandatory and deliver_at is None and routing_key.isascii() \
             and len(routing_key) < 128:
         return b"\x12%c%b" % (len(routing_key), routing_key.encode()) if routing_key else b""

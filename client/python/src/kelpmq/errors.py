@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 import grpc
 
+from kelpmq._unreachable import explain
 from kelpmq.internal.v1 import rpc_status_pb2
 
 
@@ -219,6 +220,7 @@ def from_rpc_error(error: Any) -> KelpmqError:
             retry_after = delay.seconds + delay.nanos / 1e9
     for known in ("amqp_code", "amqp_name"):
         metadata.pop(known, None)
-    return make_error(number, error.details() or "", reason=trailers.get("kelpmq-reason", ""),
+    return make_error(number, explain(error.details() or ""),
+                      reason=trailers.get("kelpmq-reason", ""),
                       amqp_code=int(trailers.get("kelpmq-amqp-code", 0)),
                       metadata=metadata, retry_after=retry_after)
