@@ -73,8 +73,9 @@ class Recovery:
                         _ATTEMPT_SECONDS if left is None else min(left, _ATTEMPT_SECONDS))
                     self._restore()
                 except KelpmqError as error:
-                    if self._stop.is_set() or not (
-                            connection_lost(error) or isinstance(error, TimeoutError)):
+                    if self._stop.is_set():
+                        raise ClientClosed("the client is closed") from None
+                    if not connection_lost(error) and not isinstance(error, TimeoutError):
                         raise
                     self._pause(deadline, error)
                 else:
