@@ -170,6 +170,15 @@ def test_remote_control(site):
     assert "done a" not in here.notes()
 
 
+def test_celery_lists_bindings(site):
+    here = site()
+    here.send("add", 1, 1)
+    listing = here.celery("list", "bindings", stdout=subprocess.PIPE, text=True)
+    printed, _ = listing.communicate(timeout=PATIENCE)
+    assert listing.returncode == 0
+    assert re.search(r"^celery +celery +celery", printed, re.MULTILINE)
+
+
 def test_events_and_their_snapshot(site):
     here = site()
     here.worker()

@@ -108,6 +108,15 @@ def test_the_transport_is_what_celery_looks_for(connection):
     assert transport.implements.asynchronous and transport.implements.batch_publish
 
 
+def test_the_manager_lists_bindings(connection, channel, name):
+    channel.queue_declare(name, auto_delete=False)
+    channel.queue_bind(name, "amq.topic", "a.#", arguments={"k": 1})
+    found = [binding for binding in connection.manager.get_bindings()
+             if binding["destination"] == name and binding["source"]]
+    assert [(b["source"], b["routing_key"], b["destination_type"], b["arguments"])
+            for b in found] == [("amq.topic", "a.#", "queue", {"k": 1})]
+
+
 # Order: stronger than RabbitMQ's, whose queues count a message somewhat later.
 
 

@@ -12,7 +12,6 @@ from typing import Any, Optional
 
 import amqp.exceptions
 from kombu.transport import base
-from kombu.utils.amq_manager import get_manager
 
 from kelpmq._address import Address, Tls
 from kelpmq._version import __version__
@@ -20,6 +19,7 @@ from kelpmq._version import __version__
 from . import private
 from .connection import Connection
 from .errors import lost
+from .management import Management
 
 if "celery" in sys.modules:  # Nobody sends tasks' results without it.
     from . import celery_hooks  # noqa: F401
@@ -51,6 +51,7 @@ class Transport(base.Transport):
     default_port = DEFAULT_PORT
     driver_type = "amqp"  # Celery switches features on by it.
     driver_name = "kelpmq"
+    Management = Management
 
     connection_errors: tuple[type[BaseException], ...] = (
         amqp.exceptions.ConnectionError, OSError)
@@ -144,9 +145,6 @@ class Transport(base.Transport):
     def default_connection_params(self) -> dict[str, Any]:
         # No host: without one it is a private broker. No user: brokers without users want none.
         return {"port": self.default_port, "virtual_host": "/", "login_method": "PLAIN"}
-
-    def get_manager(self, *args: Any, **kwargs: Any) -> Any:
-        return get_manager(self.client, *args, **kwargs)
 
 
 class SSLTransport(Transport):
