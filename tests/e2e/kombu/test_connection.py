@@ -1,5 +1,7 @@
 """Connections: opening, losing, forking, ending."""
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -345,6 +347,52 @@ def test_an_ended_session_is_a_forced_close(own_broker, own_connection):
     assert isinstance(found.value, (ConnectionForced, RecoverableConnectionError))
 
 
+def test_threads_share_connections_that_come_and_go(url, name):
+    """Nothing but the errors of AMQP comes of it, and everybody ends."""
+    shared = [kombu.Connection(url)]
+    stop = time.monotonic() + 3
+    unexpected = []
+
+    def use(number):
+        chance = random.Random(number)
+        while time.monotonic() < stop:
+            connection = shared[0]
+            try:
+                channel = connection.channel()
+                channel.queue_declare(name, auto_delete=False)
+                for _ in range(chance.randrange(20)):
+                    publish(channel, b"x" * chance.randrange(2000), name)
+                    message = channel.basic_get(name)
+                    if message is not None:
+                        chance.choice([message.ack, message.requeue, message.reject])()
+                tag = f"{number}-{chance.random()}"
+                channel.basic_consume(name, tag, callback=lambda m: m.ack())
+                with contextlib.suppress(socket.timeout):
+                    connection.drain_events(timeout=0.01)
+                channel.basic_cancel(tag)
+                if chance.random() < 0.3:
+                    channel.basic_ack(99)
+                channel.close()
+            except (*connection.connection_errors, *connection.channel_errors):
+                pass
+            except Exception as exc:
+                unexpected.append(exc)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    chance = random.Random(1)
+    while time.monotonic() < stop:
+        time.sleep(chance.random() / 3)
+        old, shared[0] = shared[0], kombu.Connection(url)
+        chance.choice([old.release, old.collect])()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    shared[0].release()
+    assert unexpected == []
+
+
 # Being held back.
 
 
@@ -498,3 +546,16 @@ def test_children_forked_while_messages_flow(url, connection, channel, queue):
         assert in_child(lambda: publish(kombu.Connection(url).channel(), "y", queue) or
                         link.flush_all()) == 0
         received.wait((generation + 1) * 101)
+
+
+@pytest.mark.parametrize("first, warned", [("kombu.messaging", False), ("grpc", True)])
+def test_a_program_is_warned_that_its_children_may_fail(url, first, warned):
+    environment = {key: value for key, value in os.environ.items()
+                   if key != "GRPC_ENABLE_FORK_SUPPORT"}
+    program = run(f"""
+        import sys, {first}, grpc, kombu, kelpmq_kombu, logging
+        logging.basicConfig(stream=sys.stdout)
+        kombu.Connection(sys.argv[1]).connect()
+        """, url, env=environment)
+    printed, _ = program.communicate(timeout=PATIENCE)
+    assert ("GRPC_ENABLE_FORK_SUPPORT" in printed) == warned

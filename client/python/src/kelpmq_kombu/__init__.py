@@ -7,6 +7,8 @@ imports what they name, which is this package, as soon as it has to do with mess
 that uses Kombu's Connection alone, or finds this package on its path without an installation,
 has to `import kelpmq_kombu`.
 """
+import os
+
 from kombu.transport import TRANSPORT_ALIASES
 
 from .tree import mark_root
@@ -25,3 +27,5 @@ def register() -> None:
 
 register()
 mark_root()
+# gRPC reads it when it is imported, which the program may do before it connects: see forking.py.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")

@@ -439,7 +439,8 @@ class Channel(Topology, base.StdChannel):
         else:
             unacked.pop(tag, None)
         stream = self._stream
-        assert stream is not None  # It delivered the tag.
+        if stream is None:  # Another thread has just closed the channel.
+            raise errors.lost("the channel is closed")
         after = self.last_published
         stream.settle(action, tag, multiple,
                       0 if link.publisher.confirmed(after) else after)

@@ -8,6 +8,7 @@ on the channel; so something is made to happen, and a fork takes milliseconds.
 """
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -15,6 +16,8 @@ from typing import Any, Callable, Iterable
 
 # gRPC's own; there is no public way to see that a fork waits, and to be waited for by it.
 from grpc._cython import cygrpc  # type: ignore[attr-defined,unused-ignore]
+
+log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.001
 _MOST_POLLS = 200
@@ -102,5 +105,8 @@ def install() -> None:
     global _installed
     if not _installed and hasattr(os, "register_at_fork"):
         _installed = True
+        if not cygrpc.is_fork_support_enabled():
+            log.warning("grpc was imported before kombu, without GRPC_ENABLE_FORK_SUPPORT=1: "
+                        "processes forked from this one may not reach the broker")
         os.register_at_fork(before=_before_fork, after_in_parent=gate.open,
                             after_in_child=_in_child)
