@@ -31,6 +31,15 @@ def test_routed_mandatory_messages_are_not_returned(connection, channel, queue):
     assert get(channel, queue).body == "x"
 
 
+def test_a_large_message_among_small_ones(channel, queue):
+    """The broker takes 4 MiB at once, which one of 4,000,000 bytes fills nearly."""
+    for _ in range(3):
+        for _ in range(100):
+            publish(channel, "x" * 10_000, queue)
+        publish(channel, "x" * 4_000_000, queue)
+    assert channel.queue_purge(queue) == 303
+
+
 def test_a_missing_exchange_is_raised_later(connection, channel):
     publish(channel, "x", "k", "no-such-exchange")
     with pytest.raises(NotFound) as found:

@@ -79,6 +79,26 @@ def test_callbacks_are_called_before_and_after_the_confirm(pump):
     assert late == [confirm]
 
 
+def test_callbacks_that_raise_are_logged_and_harm_nobody(connection, caplog):
+    def fail(*args):
+        raise RuntimeError("a mistake in the program")
+
+    pump = PublishPump(connection, on_failure=fail)
+    nowhere = encode_route("", "nowhere", mandatory=True)
+    first = [pump.publish(b"", b"", route) for route in (nowhere, nowhere, b"")]
+    called = threading.Event()
+    for callback in (fail, lambda confirm: called.set()):
+        first[2].add_done_callback(callback)
+    assert called.wait(PATIENCE)
+    first[2].add_done_callback(fail)  # which is called at once
+    for confirm in first[:2]:
+        assert isinstance(confirm.exception(PATIENCE), kelpmq.NoRoute)
+    pump.publish(b"").result(PATIENCE)
+    assert [str(record.exc_info[1]) for record in caplog.records] == [
+        "a mistake in the program"] * 4
+    pump.close(PATIENCE)
+
+
 def test_a_full_window_holds_publishers_back(connection, queue_name):
     pump = PublishPump(connection, window_messages=10)
     route = encode_route("", queue_name)
@@ -121,6 +141,19 @@ def test_a_message_that_is_too_large_fails_alone(connection, pump, queue_name):
     assert second.exception(PATIENCE).reason == "MESSAGE_TOO_LARGE"
     third.result(PATIENCE)
     assert ready(connection, queue_name) == 2
+
+
+def test_a_message_of_full_size_among_small_ones_fits(connection, pump, queue_name):
+    """The broker takes so much at once as the largest message needs, so that goes alone."""
+    route = encode_route("", queue_name)
+    largest = bytes(connection.limits().max_message_bytes - 16)
+    confirms = []
+    for _ in range(5):
+        confirms += [pump.publish(bytes(8000), b"", route) for _ in range(30)]
+        confirms.append(pump.publish(largest, b"", route))
+    for confirm in confirms:
+        confirm.result(PATIENCE)
+    assert ready(connection, queue_name) == 5 * 31
 
 
 def test_properties_are_checked():

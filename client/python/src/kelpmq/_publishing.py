@@ -6,6 +6,7 @@ One frame has one sequence number, so a confirm settles a batch at a time, whate
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections import deque
 from typing import Any, Callable, Optional
@@ -25,12 +26,15 @@ from kelpmq.errors import (
 )
 from kelpmq.v1 import messaging_pb2
 
+_LOG = logging.getLogger("kelpmq")
+
 # Unconfirmed publishes before publish() waits. The broker stops reading at 10,000 or 64 MiB; less
 # than that keeps its confirms flowing.
 WINDOW_MESSAGES = 8_192
 WINDOW_BYTES = 32 << 20
 
-# A frame takes what has gathered, up to this. More gains nothing, and delays its first message.
+# A frame takes what has gathered, up to this. More gains nothing, and delays its first message. A
+# message that is larger goes alone: beside others it could exceed what the broker takes at once.
 _FRAME_MESSAGES = 1_000
 _FRAME_BYTES = 256 << 10
 
@@ -62,7 +66,8 @@ class _Batch:
 class Confirm:
     """What becomes of one publish: like a future, but it costs little.
 
-    Thread-safety: any thread. Callbacks run in the pump's reading thread and must not block.
+    Thread-safety: any thread. Callbacks run in the pump's reading thread and must not block; what
+    they raise is logged.
     """
 
     __slots__ = ("_batch", "_index", "_pump")
@@ -184,7 +189,8 @@ class PublishPump:
             if self._stream is None and not self._recovering:
                 self._open_stream()
             batch = self._open
-            if batch is None or batch.count >= _FRAME_MESSAGES or batch.size >= _FRAME_BYTES:
+            if batch is None or batch.count >= _FRAME_MESSAGES or (
+                    batch.size + size > _FRAME_BYTES):
                 batch = self._open = _Batch()
                 self._waiting.append(batch)
             index = batch.count
@@ -265,7 +271,7 @@ class PublishPump:
                     batch.callbacks = []
                 batch.callbacks.append((callback, confirm))
                 return
-        callback(confirm)
+        _call_all([functools.partial(callback, confirm)])
 
     # Inside.
 
@@ -331,8 +337,7 @@ class PublishPump:
                     if batch is not None:
                         done.append(batch)
             callbacks = self._mark_done(done)
-        for callback in callbacks:
-            callback()
+        _call_all(callbacks)
         if response.HasField("flow"):
             self.blocked = response.flow.reason or "blocked" if response.flow.blocked else ""
             if self._on_blocked is not None:
@@ -349,7 +354,14 @@ class PublishPump:
                 batch.failures = {}
             batch.failures[failure.index] = error
             if self._on_failure is not None:
-                self._on_failure(Confirm(self, batch, failure.index), error)
+                self._tell_failure(Confirm(self, batch, failure.index), error)
+
+    def _tell_failure(self, confirm: Confirm, error: KelpmqError) -> None:
+        assert self._on_failure is not None
+        try:
+            self._on_failure(confirm, error)
+        except Exception:
+            _LOG.exception("the callback for failed publishes failed")
 
     def _mark_done(self, batches: list[_Batch]) -> list[Callable[[], Any]]:
         """Settles batches, with the lock held. Returns what to call without it."""
@@ -377,11 +389,10 @@ class PublishPump:
             batch.error = error
             if self._on_failure is not None:
                 for index in range(batch.count):
-                    self._on_failure(Confirm(self, batch, index), error)
+                    self._tell_failure(Confirm(self, batch, index), error)
         with self._lock:
             calls = self._mark_done(batches)
-        for call in calls:
-            call()
+        _call_all(calls)
 
     def _settle_all(self, unsent: KelpmqError) -> None:
         with self._lock:
@@ -437,6 +448,15 @@ class PublishPump:
                     self._open_stream()
                 return
         self._settle_all(failure)
+
+
+def _call_all(callbacks: list[Callable[[], Any]]) -> None:
+    """One that fails keeps neither the others nor the stream from going on."""
+    for callback in callbacks:
+        try:
+            callback()
+        except Exception:
+            _LOG.exception("the callback of a confirm failed")
 
 
 class _PublishStream(Stream):

@@ -278,7 +278,8 @@ class Client:
         publish().
 
         on_failure: called in the client's reading thread for each publish that failed; it must not
-        block. Without it, flush() and the end of the ``with`` block raise PublishFailed.
+        block, and what it raises is logged. Without it, flush() and the end of the ``with`` block
+        raise PublishFailed.
         """
         return Publisher(
             self._publish_pump, exchange=exchange, routing_key=routing_key, mandatory=mandatory,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .channel import Channel
     from .link import Link
 
-# A frame holds what waits, up to this; larger ones gain nothing, and the broker takes 4 MiB.
+# A frame holds what waits, up to this; larger ones gain nothing. A message that is larger goes
+# alone: beside others it could exceed what the broker takes at once.
 FRAME_ITEMS = 1000
 FRAME_BYTES = 1 << 20
 # How long a frame waits for more while another is under way.
@@ -153,8 +154,10 @@ class Publisher:
         first = pb.PublishStreamRequest(
             vhost=self._link.vhost, confirms=pb.CONFIRM_MODE_ALL).SerializeToString()
         sequence = 0
+        following: Optional[Publication] = None
         while True:
-            publication = self._waiting.get()
+            publication = following or self._waiting.get()
+            following = None
             if publication is None:
                 return
             self._gather()
@@ -166,8 +169,11 @@ class Publisher:
                     if publication is None:
                         self._waiting.put(None)
                         break
-                    frame.append(publication)
                     size += len(publication.encoded)
+                    if size > FRAME_BYTES:
+                        following = publication
+                        break
+                    frame.append(publication)
             except queue.Empty:
                 pass
             sequence += 1
