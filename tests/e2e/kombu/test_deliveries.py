@@ -2,6 +2,7 @@
 import datetime
 import decimal
 
+import kelpmq
 import pytest
 from amqp.exceptions import (
     AccessRefused,
@@ -55,6 +56,14 @@ def test_types_of_headers(channel, queue):
     assert found.pop("bytes") in (b"ascii", "ascii")
     del headers["bytes"]
     assert found == headers
+
+
+def test_times_that_no_datetime_can_be_are_numbers(broker, channel, queue):
+    """A client that writes milliseconds where AMQP has seconds must not end the consumer."""
+    headers = {"at": kelpmq.Timestamp(1_795_675_000_000_000)}
+    with kelpmq.Client(broker.address) as client:
+        client.publish(b"", queue, headers=headers)
+    assert get(channel, queue).headers == {"at": 1_795_675_000_000_000}
 
 
 def test_bodies_are_text_if_their_encoding_says_so(channel, queue):

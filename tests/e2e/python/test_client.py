@@ -95,6 +95,13 @@ def test_all_kinds_of_headers_and_properties_arrive(client, name):
         got.ack()
 
 
+def test_a_timestamp_in_milliseconds_is_no_datetime(client, name):
+    client.declare_queue(name)
+    client.publish(b"", name, timestamp=1_795_675_000_000)
+    found = client.get(name, auto_ack=True)
+    assert (found.timestamp, type(found.timestamp)) == (1_795_675_000_000, kelpmq.Timestamp)
+
+
 @pytest.mark.parametrize("body", [{}, 1, None, ["a"]])
 def test_a_body_that_is_not_bytes_is_refused(client, body):
     with pytest.raises(TypeError):

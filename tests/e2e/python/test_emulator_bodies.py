@@ -110,6 +110,7 @@ def test_a_content_type_of_ones_own_changes_no_body(through, body, label):
 
 @pytest.mark.parametrize("properties", [
     {"timestamp": "2024-01-01T00:00:00Z"}, {"timestamp": MOMENT}, {"timestamp": 1_700_000_000},
+    {"timestamp": 1_700_000_000_000},
     {"priority": 0}, {"priority": 9}, {"priority": "high"}, {"delivery_mode": 2},
     {"correlation_id": "c", "reply_to": "r", "message_id": "m", "type": "t", "app_id": "a"},
     {"correlation_id": 7}, {"message_id": ""}, {"expiration": "60000"}, {"expiration": 60},

@@ -52,6 +52,7 @@ def test_a_value_comes_back_as_it_was(kind, value):
     (datetime.datetime(2026, 1, 1), datetime.datetime(2026, 1, 1, tzinfo=UTC)),
     (datetime.datetime(1970, 1, 1, 0, 0, 1, 999_999, tzinfo=UTC),
      datetime.datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)),
+    (datetime.datetime.max, datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
     (decimal.Decimal("1E+2"), decimal.Decimal(100)),
 ])
 def test_what_is_like_a_value_is_sent_as_one(value, same):

@@ -76,7 +76,7 @@ def seconds_of(moment: datetime.datetime) -> int:
     """Whole seconds since 1970; a datetime without a time zone counts as UTC."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.timezone.utc)
-    return int((moment - _EPOCH).total_seconds() // 1)
+    return (moment - _EPOCH) // datetime.timedelta(seconds=1)
 
 
 def _array(values: Sequence[Any]) -> types_pb2.ValueArray:
@@ -121,7 +121,9 @@ def to_value(value: Any) -> types_pb2.Value:
     return types_pb2.Value(**{name: convert(value)})
 
 
-def _datetime(seconds: int) -> Any:
+def moment_of(seconds: int) -> Any:
+    """The datetime so many seconds after 1970, in UTC; a Timestamp if no datetime reaches so far,
+    as when somebody wrote milliseconds."""
     if seconds > _LATEST_DATETIME:
         return Timestamp(seconds)
     return _EPOCH + datetime.timedelta(seconds=seconds)
@@ -129,7 +131,7 @@ def _datetime(seconds: int) -> Any:
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "string_value": str, "int64_value": int, "bool_value": bool, "double_value": float,
-    "bytes_value": bytes, "null_value": lambda _: None, "timestamp_value": _datetime,
+    "bytes_value": bytes, "null_value": lambda _: None, "timestamp_value": moment_of,
     "int32_value": Int32, "int16_value": Int16, "int8_value": Int8,
     "uint8_value": UInt8, "uint16_value": UInt16, "uint32_value": UInt32,
     "float_value": Float32, "raw_string_value": RawString,

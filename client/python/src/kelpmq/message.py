@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Protocol, Union
 
 from kelpmq._consuming import ACK, DISCARD, REQUEUE
-from kelpmq._values import from_map
+from kelpmq._values import Timestamp, from_map, moment_of
 from kelpmq.errors import FailedPrecondition
 
 
@@ -136,11 +136,12 @@ class Delivery:
         return str(self._message.message_id)
 
     @property
-    def timestamp(self) -> Optional[datetime.datetime]:
-        """The application's time, in UTC; None if it gave none."""
+    def timestamp(self) -> Union[datetime.datetime, Timestamp, None]:
+        """The application's time, in UTC; None if it gave none. A Timestamp, which is an int: it is
+        beyond what a datetime can be, for example because the application sent milliseconds."""
         seconds = self._message.timestamp
-        return datetime.datetime.fromtimestamp(
-            seconds, datetime.timezone.utc) if seconds else None
+        found: Union[datetime.datetime, Timestamp, None] = moment_of(seconds) if seconds else None
+        return found
 
     @property
     def type(self) -> str:

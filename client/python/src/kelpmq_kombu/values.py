@@ -107,11 +107,17 @@ def _get_raw_string(value: bytes) -> Any:
         return value
 
 
+def _get_timestamp(seconds: int) -> Any:
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
+    except (OSError, OverflowError, ValueError):
+        return seconds  # No datetime reaches so far; somebody may have sent milliseconds.
+
+
 _CONVERT: dict[str, Callable[[Any], Any]] = {
     "table_value": lambda table: get_table(table.fields),
     "array_value": lambda array: [get(element) for element in array.values],
-    "timestamp_value": lambda seconds: datetime.fromtimestamp(seconds, timezone.utc).replace(
-        tzinfo=None),
+    "timestamp_value": _get_timestamp,
     "decimal_value": _get_decimal,
     "raw_string_value": _get_raw_string,
 }
