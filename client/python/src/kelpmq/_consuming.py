@@ -9,7 +9,7 @@ import itertools
 import threading
 from typing import Any, Callable, Optional, Union
 
-from kelpmq import _calls
+from kelpmq import _calls, _exit
 from kelpmq._connection import FORKED, Connection, deadline_after, seconds_left
 from kelpmq._forking import tell_child
 from kelpmq._stream import Stream
@@ -235,6 +235,7 @@ class ConsumeStream(Stream):
         """As close(), but waits for nothing; for finalizers, which may run anywhere."""
         if self._connection.forked:
             return
+        _exit.leave(self)
         if self._lock.acquire(blocking=False):
             self._half_closed = True
             self._urged = True
@@ -242,6 +243,12 @@ class ConsumeStream(Stream):
             self._lock.release()
         else:
             self._cancel()
+        if self._over:
+            _exit.done(self)
+
+    def finish(self, deadline: float) -> None:
+        """After abandon(): see _exit."""
+        self._join(seconds_left(deadline))
 
     def cancel(self) -> None:
         """Breaks the stream off: what has gathered is not sent."""
@@ -256,6 +263,7 @@ class ConsumeStream(Stream):
         self._pending = []
         self._gathering = None
         self._answers = {}
+        _exit.done(self)
 
     @property
     def over(self) -> bool:
@@ -325,6 +333,7 @@ class ConsumeStream(Stream):
             self._work.notify_all()
             answers = list(self._answers.values())
             self._answers = {}
+        _exit.done(self)
         for waiting in answers:
             waiting.set(None, error or ClientClosed("the stream is closed"))
         self._sink("ended", error)

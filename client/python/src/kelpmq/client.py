@@ -19,6 +19,7 @@ from google.protobuf.duration_pb2 import Duration
 from kelpmq import _calls
 from kelpmq._address import Address, Tls, parse_address
 from kelpmq._connection import Connection, deadline_after, seconds_left
+from kelpmq._exit import finish_at_exit
 from kelpmq._leases import Lease
 from kelpmq._publishing import Confirm, PublishPump
 from kelpmq._recovery import Recovery
@@ -89,6 +90,9 @@ class Client:
     All that fails raises a KelpmqError. A publish whose confirm was lost with the connection raises
     OutcomeUnknown; it is not published again by itself.
 
+    A program that ends without close() still waits for confirms and acknowledgements that are under
+    way, for five seconds at most.
+
     Thread-safety: any thread. It belongs to the process that made it: after a fork the child makes
     a client of its own, and this one raises ForkedClient there, and goes on in the parent.
     """
@@ -118,6 +122,7 @@ class Client:
         except BaseException:
             self._connection.close()
             raise
+        finish_at_exit(self)
 
     @property
     def address(self) -> Address:
@@ -374,6 +379,18 @@ class Client:
             pump.close(seconds_left(deadline))
         self._session.close()
         self._connection.close()
+
+    def finish(self, deadline: float) -> None:
+        """At the end of the program: see _exit. It stays open, for threads that still use it."""
+        if self._connection.closed or self._connection.forked:
+            return
+        try:
+            if self._pump is not None:
+                self._pump.flush(seconds_left(deadline))
+            for consumer in list(self._consumers):
+                consumer.flush(seconds_left(deadline))
+        except KelpmqError as error:
+            _LOG.warning("at the end of the program: %s", error)
 
     def __enter__(self) -> Client:
         return self
