@@ -91,7 +91,7 @@ class Recovery:
         self._attempt += 1
         delay = random.uniform(longest / 2, longest)  # so that not all clients come at once
         left = seconds_left(deadline)
-        if attempt == 0:
+        if self._attempt == 1:
             _LOG.warning("lost the connection to %s, trying again: %s",
                          self._connection.address.target, error)
         if left is not None and left <= delay:
