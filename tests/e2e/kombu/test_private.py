@@ -142,3 +142,18 @@ def test_what_was_published_at_the_end_of_a_child_arrives(start):
         print([get(connection) for i in range(500)] == list(range(500)))
         """)
     assert program.communicate(timeout=30)[0] == "True\n"
+
+
+def test_what_a_killed_root_left_is_removed(start, tmp_path):
+    killed = start("""
+        with kombu.Connection("kelpmq://") as connection:
+            print(socket_path(connection), flush=True)
+            sys.stdin.read()
+        """)
+    path = pathlib.Path(killed.stdout.readline().strip())
+    killed.kill()
+    killed.wait()
+    wait_until(lambda: is_gone(str(path)), 10)
+    start('put("x")').communicate(timeout=30)
+    assert not path.parent.exists()
+    assert not list(tmp_path.glob("kelpmq-*"))

@@ -41,7 +41,8 @@ def address() -> str:
                                ends_with=tree.root_pid())
         _brokers.append(broker)
         (folder / "address").write_text(broker.address)
-        return broker.address
+    _sweep()
+    return broker.address
 
 
 # Registered before connections register theirs, so it runs after those have sent what they had.
@@ -52,7 +53,18 @@ def _end() -> None:
         return
     for broker in _brokers:
         broker.stop()
-    folder = _path(os.environ[tree.VARIABLE])
+    _remove(_path(os.environ[tree.VARIABLE]))
+
+
+def _sweep() -> None:
+    """Removes what roots have left that were killed."""
+    prefix = _path("").name
+    for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        if not tree.is_alive(folder.name[len(prefix):]) and folder.lstat().st_uid == os.getuid():
+            _remove(folder)
+
+
+def _remove(folder: pathlib.Path) -> None:
     found = _read(folder / "address")
     if found is not None:
         shutil.rmtree(pathlib.Path(found[len("unix:"):]).parent, ignore_errors=True)

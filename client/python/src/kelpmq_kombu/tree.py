@@ -11,7 +11,7 @@ VARIABLE = "KELPMQ_KOMBU_ROOT"
 def mark_root() -> None:
     """Makes this process the root of a tree, unless it already is in the tree of a living one."""
     root = os.environ.get(VARIABLE, "")
-    if not _alive(root):
+    if not is_alive(root):
         os.environ[VARIABLE] = f"{os.getpid()}-{_started(os.getpid())}"
 
 
@@ -25,7 +25,8 @@ def is_root() -> bool:
     return os.environ.get(VARIABLE) == f"{os.getpid()}-{_started(os.getpid())}"
 
 
-def _alive(root: str) -> bool:
+def is_alive(root: str) -> bool:
+    """Whether the process that the variable names still lives."""
     pid, _, started = root.partition("-")
     if not pid.isdigit():
         return False
