@@ -96,6 +96,7 @@ class Link:
             response_deserializer=pb.PublishStreamResponse.FromString)
         _open.add(self)
         forking.install()
+        _janitor.start()
         self.start_thread(self._read_watch, "session")
 
     def close_session(self, session_id: str, timeout: Optional[float] = CALL_SECONDS) -> None:
@@ -248,23 +249,33 @@ class Link:
 
 
 class _Janitor:
-    """Shuts forgotten links in a thread of its own, which there is only while it has some."""
+    """Shuts forgotten links in a thread of its own, one for a process."""
 
     def __init__(self) -> None:
         self._links: queue.SimpleQueue[Link] = queue.SimpleQueue()
+        self._pid = 0
+
+    def start(self) -> None:
+        """Not left to `shut`: to start a thread takes locks."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._links = queue.SimpleQueue()
+            threading.Thread(target=self._work, name="kelpmq-janitor", daemon=True).start()
 
     def shut(self, link: Link) -> None:
-        """Reentrant: SimpleQueue.put is."""
+        """Called by the garbage collector, in whatever it has interrupted: takes no lock that a
+        thread may hold there."""
         self._links.put(link)
-        threading.Thread(target=self._work, name="kelpmq-janitor", daemon=True).start()
 
     def _work(self) -> None:
-        link = self._links.get()
-        try:
-            link.publisher.flush(EXIT_SECONDS)
-        except Exception:  # Lost, and there is nobody left to tell.
-            pass
-        link.shut()
+        while True:
+            link = self._links.get()
+            try:
+                link.publisher.flush(EXIT_SECONDS)
+            except Exception:  # Lost, and there is nobody left to tell.
+                pass
+            link.shut()
+            del link
 
 
 _janitor = _Janitor()
