@@ -95,17 +95,28 @@ queue = Connection().channel().queue_declare('temp_queue')
 print(conn.connected, queue.qsize(), queue.get().body)""") == f"False {left} Temporary message\n"
 
 
+# Tells on standard error when the program has come to its loop, in which Ctrl-C is expected.
+ANNOUNCE_SLEEP = """
+import os, time
+def announce(seconds, sleep=time.sleep):
+    time.sleep = sleep
+    os.write(2, b"waiting\\n")
+    sleep(seconds)
+time.sleep = announce
+"""
+
+
 def test_consumer_with_callback(broker):
+    before = ANNOUNCE_SLEEP
     if broker is None:  # Nobody else knows its broker, so the program itself has to be given more.
-        process = start(broker, PROGRAMS / "run_program.py",
-                        PROGRAMS / "consumer_with_callback.py",
-                        "from kombu_emulator import Connection, Queue\n"
-                        "Queue('work_queue').put({'job': 1})", "")
-    else:
-        process = start(broker, PROGRAMS / "consumer_with_callback.py")
+        before += "from kombu_emulator import Queue\nQueue('work_queue').put({'job': 1})"
+    process = start(broker, PROGRAMS / "run_program.py", PROGRAMS / "consumer_with_callback.py",
+                    before, "")
+    if broker is not None:
         with kelpmq.Client(broker.address) as client:
             client.declare_queue("work_queue")
             client.publish('{"job": 1}', "work_queue", content_type="application/json")
+    assert process.stderr.readline() == "waiting\n"
     assert process.stdout.readline() == "Processing: {'job': 1}\n"
     process.send_signal(signal.SIGINT)
     assert finish(process) == ""

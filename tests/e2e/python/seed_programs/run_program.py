@@ -6,5 +6,5 @@ import sys
 program, before, after = sys.argv[1:]
 given: dict[str, object] = {}
 exec(before, given)
-given.pop("__builtins__")
-exec(after, runpy.run_path(program, init_globals=given))
+names = {name: value for name, value in given.items() if name != "__builtins__"}
+exec(after, runpy.run_path(program, init_globals=names))
