@@ -12,6 +12,7 @@ import re
 import selectors
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from types import TracebackType
@@ -22,6 +23,9 @@ from kelpmq._binary import binary
 _READY = re.compile(rb"ready on ([^\s,]+)")
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
+# Before 3.10, subprocess forks so that gRPC's handlers run in the child, whose threads then abort
+# over descriptors that were closed under them. Python's own are not inherited anyway.
+_CLOSE_FDS = sys.version_info >= (3, 10)
 _LONGEST_SOCKET_PATH = 107  # sockaddr_un
 
 
@@ -58,7 +62,7 @@ class PrivateBroker:
             self._process = subprocess.Popen(
                 [binary(), "serve", "--listen", listen, "--drain-timeout", "50ms", *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr,
-                start_new_session=True,
+                start_new_session=True, close_fds=_CLOSE_FDS,
                 env={**os.environ, "KELPMQ_EXIT_WITH_PROCESS": str(ends_with or self._owner)})
         except BaseException:
             self._clean_up()
