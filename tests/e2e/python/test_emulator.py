@@ -1,4 +1,5 @@
 """kombu_emulator: connections, channels, entities, producers and consumers."""
+import inspect
 import logging
 import os
 import queue
@@ -9,7 +10,16 @@ import threading
 import kelpmq
 import pytest
 from conftest import PATIENCE
-from kombu_emulator import Connection, Consumer, Exchange, Message, Producer, Queue, private
+from kombu_emulator import (
+    Channel,
+    Connection,
+    Consumer,
+    Exchange,
+    Message,
+    Producer,
+    Queue,
+    private,
+)
 
 
 @pytest.fixture
@@ -44,6 +54,36 @@ class Calls:
 
     def bodies(self, number):
         return [message.body for message in self.take(number)]
+
+
+@pytest.mark.parametrize("function, parameters", [
+    (Connection, "hostname port userid password virtual_host transport"),
+    (Channel.exchange_declare, "self exchange type durable auto_delete"),
+    (Channel.queue_declare, "self queue durable exclusive auto_delete"),
+    (Channel.queue_bind, "self queue exchange routing_key"),
+    (Channel.basic_publish, "self message exchange routing_key"),
+    (Channel.basic_get, "self queue no_ack"),
+    (Channel.basic_consume, "self queue callback no_ack consumer_tag"),
+    (Channel.basic_ack, "self delivery_tag"),
+    (Channel.basic_reject, "self delivery_tag requeue"),
+    (Exchange, "name type durable auto_delete channel"),
+    (Exchange.bind_to, "self queue_name routing_key"),
+    (Exchange.get_bound_queues, "self routing_key"),
+    (Queue, "name exchange routing_key durable exclusive auto_delete channel"),
+    (Queue.put, "self message"),
+    (Queue.get, "self block timeout"),
+    (Message, "body content_type content_encoding headers properties delivery_info"),
+    (Message.reject, "self requeue"),
+    (Producer, "channel exchange routing_key serializer"),
+    (Producer.publish, "self body routing_key exchange kwargs"),
+    (Consumer, "channel queues callbacks no_ack"),
+    (Consumer.consume, "self no_ack"),
+    (Consumer.register_callback, "self callback"),
+], ids=lambda value: getattr(value, "__qualname__", ""))
+def test_parameters_are_called_as_they_were(function, parameters):
+    """And come in that order; further ones may follow."""
+    wanted = parameters.split()
+    assert list(inspect.signature(function).parameters)[:len(wanted)] == wanted
 
 
 # Connections.
@@ -103,6 +143,39 @@ def test_a_private_broker_that_was_killed_is_started_anew():
         private._broker.kill()
     with Connection() as connection:
         connection.channel().queue_declare("q")
+
+
+def test_consumers_come_back_with_the_broker(restartable):
+    with Connection(restartable.address) as connection:
+        channel = connection.channel()
+        jobs = channel.queue_declare("jobs")
+        calls = Calls()
+        Consumer(channel, [jobs], [calls]).consume()
+        for body in ("before", "after"):
+            jobs.put(body)
+            assert calls.bodies(1) == [body]
+            if body == "before":
+                restartable.restart()
+
+
+def test_a_forked_child_leaves_its_parents_connection_alone():
+    done = run("""
+import os, sys
+connection = Connection()
+channel = connection.channel()
+queue = channel.queue_declare("jobs")
+def take(message):
+    print(message.body, flush=True)
+    message.ack()
+Consumer(channel, [queue], [take]).consume()
+child = os.fork()
+if child == 0:
+    connection.disconnect()
+    sys.exit()
+assert os.waitpid(child, 0)[1] == 0
+queue.put("still there")
+""")
+    assert (done.stdout, done.returncode) == ("still there\n", 0), done.stderr
 
 
 def test_a_forked_child_uses_its_parents_broker():

@@ -1,6 +1,8 @@
 """kombu_emulator: bodies, properties and headers come back as they were."""
+import collections
 import datetime
 import decimal
+import enum
 import uuid
 
 import pytest
@@ -52,6 +54,21 @@ def through(channel):
 def test_a_body_comes_back_as_it_was(through, body):
     found = through(body).body
     assert found == body and type(found) is type(body)
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Colour(str, enum.Enum):
+    RED = "red"
+
+
+@pytest.mark.parametrize("body", [
+    collections.OrderedDict(b=1, a=2), collections.Counter("aab"), Level.HIGH, [Colour.RED],
+    {Level.HIGH: 1}, collections.namedtuple("Point", "x y")(1, 2)], ids=repr)
+def test_what_is_derived_from_a_plain_type_comes_back_equal(through, body):
+    assert through(body).body == body
 
 
 @pytest.mark.parametrize("body, content_type, encoding", [

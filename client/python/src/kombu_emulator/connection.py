@@ -49,6 +49,7 @@ class Connection:
         self._lock = threading.RLock()
         self._client: Optional[kelpmq.Client] = None
         self._private = False
+        self._process = 0  # that which connected
         self._channels: list[Channel] = []
 
     @property
@@ -65,6 +66,7 @@ class Connection:
         with self._lock:
             if self._client is None:
                 self._client = self._connected()
+                self._process = os.getpid()
                 _connections.add(self)
                 # Once more, so that it is called before what ends the private broker.
                 atexit.unregister(_at_end)
@@ -72,7 +74,12 @@ class Connection:
         return self
 
     def disconnect(self) -> None:
-        """Closes its channels and itself, at once. Idempotent; connect() opens it again."""
+        """Closes its channels and itself, at once. Idempotent; connect() opens it again.
+
+        In a forked child it does nothing: the connection is its parent's.
+        """
+        if self._client is not None and self._process != os.getpid():
+            return
         with self._lock:
             client, self._client = self._client, None
             channels, self._channels = self._channels, []
@@ -108,7 +115,7 @@ class Connection:
     def finish(self, deadline: float) -> None:
         """Lets callbacks have what is in their queues, at most until this monotonic time."""
         client = self._client
-        if client is None:
+        if client is None or self._process != os.getpid():
             return
         try:
             while not self._quiet(client) and time.monotonic() < deadline:
@@ -149,18 +156,20 @@ class Connection:
 
 
 _connections: weakref.WeakSet[Connection] = weakref.WeakSet()
-_shared: dict[int, tuple[Connection, Channel]] = {}  # by process: children make their own
+# By process, since children make their own, and by where the environment leads.
+_shared: dict[tuple[int, str], tuple[Connection, Channel]] = {}
 _shared_lock = threading.Lock()
 
 
 def shared_channel() -> Channel:
     """The channel of entities that were made without one, on a Connection() that they share."""
+    key = os.getpid(), os.environ.get("KELPMQ_ADDRESS", "")
     with _shared_lock:
-        connection, channel = _shared.get(os.getpid(), (None, None))
+        connection, channel = _shared.get(key, (None, None))
         if connection is None or channel is None or not connection.connected:
             connection = Connection()
             channel = connection.channel()
-            _shared[os.getpid()] = connection, channel
+            _shared[key] = connection, channel
         return channel
 
 

@@ -9,7 +9,8 @@
 
 JSON has no tuples, sets, bytes, dates or keys that are no text; those travel as an object with
 ``__type__`` and ``__value__``, so that they come back as they were. Where Kombu's JSON has a form
-for a type, it is the same.
+for a type, it is the same. What is derived from a type (an OrderedDict, a named tuple, an IntEnum)
+comes back as that type, and equal to what it was.
 """
 from __future__ import annotations
 
@@ -106,6 +107,12 @@ _KINDS: dict[type, tuple[str, Callable[[Any], Any]]] = {
     uuid.UUID: ("uuid", lambda value: {"hex": value.hex}),
 }
 
+# For what is derived from them. str(value) may be something else, as it is of enumerations.
+_BASES: dict[type, Callable[[Any], Any]] = {
+    str: str.__str__, int: int, float: float, dict: dict, list: list, tuple: tuple, set: set,
+    frozenset: frozenset, bytes: bytes,
+}
+
 _MAKERS: dict[str, Callable[[Any], Any]] = {
     "dict": dict,
     "tuple": tuple,
@@ -146,6 +153,9 @@ def _plain(value: Any) -> Any:
     found = _KINDS.get(kind)
     if found is not None:
         return _tagged(found[0], found[1](value))
+    for base, plain in _BASES.items():
+        if isinstance(value, base):
+            return _plain(plain(value))
     raise TypeError(
         f"JSON cannot bring back {kind.__module__}.{kind.__qualname__} as it was: {value!r}; "
         "publish plain data, or with serializer='pickle'")
