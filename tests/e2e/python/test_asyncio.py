@@ -87,10 +87,48 @@ def test_closing_ends_iteration(broker):
         consumer = client.consume(queue)
         waiting = asyncio.create_task(consumer.receive())
         await client.publish(b"", exchange="amq.fanout")
-        while consumer._arrival is None:
+        while not consumer._arrivals:
             await asyncio.sleep(0)
         await consumer.close()
         assert await waiting is None
+
+    run(broker, scenario)
+
+
+def test_tasks_share_a_consumer(broker):
+    async def scenario(client):
+        queue = (await client.declare_queue(exclusive=True)).name
+        consumer = client.consume(queue, prefetch=1)
+
+        async def take_one():
+            delivery = await consumer.receive()
+            await consumer.flush()  # so that the others have to wait
+            delivery.ack()
+
+        tasks = [asyncio.create_task(take_one()) for _ in range(3)]
+        while len(consumer._arrivals) < 3:
+            await asyncio.sleep(0)
+        tasks[0].cancel()
+        for _ in range(2):
+            await client.publish(b"", queue)
+        await asyncio.gather(*tasks[1:])
+        assert (await client.get_queue(queue)).consumer_count == 1
+        waiting = [asyncio.create_task(consumer.receive()) for _ in range(2)]
+        while len(consumer._arrivals) < 2:
+            await asyncio.sleep(0)
+        await consumer.close()
+        assert await asyncio.gather(*waiting) == [None, None]
+
+    run(broker, scenario)
+
+
+def test_a_get_that_is_cancelled_loses_nothing(broker):
+    async def scenario(client):
+        queue = (await client.declare_queue(exclusive=True)).name
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.get(queue, wait=PATIENCE), 0.05)
+        await client.publish(b"x", queue)  # which the call that is still under way takes
+        assert (await client.get(queue, wait=PATIENCE)).body == b"x"
 
     run(broker, scenario)
 

@@ -13,8 +13,10 @@ in the loop's executor.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import functools
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
@@ -38,6 +40,9 @@ from kelpmq.message import Delivery
 from kelpmq.publisher import Publisher
 
 Result = TypeVar("Result")
+
+# How long a cancelled get() may go on taking, in seconds.
+_LONGEST_WAIT = 1.0
 
 
 class _Bridge:
@@ -123,27 +128,31 @@ class AsyncConsumer:
     """A consumer: ``async for delivery in consumer``. It starts with the iteration, or with its
     ``async with`` block; otherwise as Consumer.
 
-    Delivery.ack() and nack() do not wait, so they are not awaited.
+    Delivery.ack() and nack() do not wait, so they are not awaited. Several tasks may iterate; each
+    delivery comes to one of them.
     """
 
     def __init__(self, client: AsyncClient, start: Callable[[], Consumer]) -> None:
         self._client = client
         self._start = start
         self._consumer: Optional[Consumer] = None
-        self._arrival: Optional[asyncio.Future[None]] = None
+        self._starting = asyncio.Lock()
+        self._arrivals: set[asyncio.Future[None]] = set()  # one for each task that waits
 
     async def _started(self) -> Consumer:
-        if self._consumer is None:
-            consumer = await self._client._run(self._start)
-            bridge = self._client._bridge
-            consumer.on_arrival = lambda: bridge.call(self._arrived) if self._arrival else None
-            self._consumer = consumer
+        async with self._starting:
+            if self._consumer is None:
+                consumer = await self._client._run(self._start)
+                bridge = self._client._bridge
+                consumer.on_arrival = lambda: bridge.call(self._arrived) if self._arrivals else None
+                self._consumer = consumer
         return self._consumer
 
     def _arrived(self) -> None:
-        arrival, self._arrival = self._arrival, None
-        if arrival is not None and not arrival.done():
-            arrival.set_result(None)
+        """All of them look: the one that the first delivery was for may have been cancelled."""
+        for arrival in self._arrivals:
+            if not arrival.done():
+                arrival.set_result(None)
 
     def __aiter__(self) -> AsyncIterator[Delivery]:
         return self
@@ -164,21 +173,21 @@ class AsyncConsumer:
         deadline = None if timeout is None else loop.time() + timeout
         while not consumer.closed:
             # First the future, then a look, so that nothing can arrive unnoticed in between.
-            arrival = self._arrival = loop.create_future()
-            delivery = consumer.poll()
-            if delivery is not None or consumer.closed:
-                self._arrival = None
-                return delivery
-            left = None if deadline is None else deadline - loop.time()
+            arrival = loop.create_future()
+            self._arrivals.add(arrival)
             try:
-                await asyncio.wait_for(arrival, left)
-            except asyncio.TimeoutError:
-                return consumer.poll()
+                delivery = consumer.poll()
+                if delivery is not None or consumer.closed:
+                    return delivery
+                left = None if deadline is None else deadline - loop.time()
+                if left is not None and left <= 0.0:
+                    return None
+                if left is None:
+                    await arrival
+                else:
+                    await asyncio.wait({arrival}, timeout=left)
             finally:
-                self._arrival = None
-            delivery = consumer.poll()
-            if delivery is not None:
-                return delivery
+                self._arrivals.discard(arrival)
         return consumer.poll()
 
     async def flush(self) -> None:
@@ -348,9 +357,22 @@ class AsyncClient:
     async def get(self, queue: str, *, wait: float = 0.0, auto_ack: bool = False,
                   lease: Optional[float] = None) -> Optional[Delivery]:
         """Takes one message, or None. Settling it is a call to the broker: use consume() in code
-        that must not block; see Client."""
-        return await self._run(functools.partial(
-            self._client.get, queue, wait=wait, auto_ack=auto_ack, lease=lease))
+        that must not block; see Client. When it is cancelled, a message that it takes just then
+        goes back; with auto_ack that is lost."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait
+        while True:
+            # In pieces, since a thread that waits cannot be cancelled.
+            seconds = min(max(deadline - loop.time(), 0.0), _LONGEST_WAIT)
+            taking = _Taking(functools.partial(
+                self._client.get, queue, wait=seconds, auto_ack=auto_ack, lease=lease))
+            try:
+                found = await asyncio.shield(loop.run_in_executor(None, taking))
+            except asyncio.CancelledError:
+                taking.forget()
+                raise
+            if found is not None or loop.time() >= deadline:
+                return found
 
     # Inside.
 
@@ -392,6 +414,37 @@ class AsyncClient:
 def _give_up(future: asyncio.Future[None], timeout: float) -> None:
     if not future.done():
         future.set_exception(DeadlineExceeded(f"no confirm in {timeout:g} s"))
+
+
+class _Taking:
+    """A get() in a thread, whose message goes back when nobody waits for it any more."""
+
+    def __init__(self, get: Callable[[], Optional[Delivery]]) -> None:
+        self._get = get
+        self._lock = threading.Lock()
+        self._forgotten = False
+        self._found: Optional[Delivery] = None
+
+    def __call__(self) -> Optional[Delivery]:
+        found = self._get()
+        with self._lock:
+            self._found = found
+            if not self._forgotten:
+                return found
+        self._give_back()
+        return None
+
+    def forget(self) -> None:
+        with self._lock:
+            self._forgotten = True
+            found = self._found
+        if found is not None:  # It was taken in the moment of the cancellation.
+            threading.Thread(target=self._give_back, daemon=True).start()
+
+    def _give_back(self) -> None:
+        if self._found is not None and not self._found.settled:
+            with contextlib.suppress(KelpmqError):  # It goes back with the session or its lease.
+                self._found.nack()
 
 
 def _ignore(confirm: Confirm, error: KelpmqError) -> None:
