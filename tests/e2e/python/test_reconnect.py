@@ -158,6 +158,12 @@ def test_calls_wait_for_the_broker_up_to_their_timeout(restartable):
                 client.publish(b"x")
 
 
+def test_the_first_declaration_waits_for_the_broker_too(restartable, client):
+    restartable.kill()
+    threading.Timer(0.2, restartable.start).start()
+    assert client.declare_queue("q").name == "q"
+
+
 def test_without_reconnect_the_loss_is_raised(restartable):
     with kelpmq.Client(restartable.address, reconnect=False) as client:
         client.declare_queue("q")

@@ -41,7 +41,6 @@ DEFAULT_PREFETCH = 250
 
 # What get() may wait for in one call, by the API.
 _LONGEST_WAIT = 60.0
-
 _ENVELOPE_BYTES = 64 << 10
 
 Response = TypeVar("Response")
@@ -404,6 +403,11 @@ class Client:
     def _call(self, method: _calls.Unary[Response], build: Callable[[], Any], *,
               repeatable: bool = True, timeout: Optional[float] = None) -> Response:
         """A unary call, again after a reconnection if it can be repeated without harm."""
+        return self._patiently(
+            lambda left: self._connection.call(method, build(), left), repeatable, timeout)
+
+    def _patiently(self, attempt: Callable[[Optional[float]], Response], repeatable: bool = True,
+                   timeout: Optional[float] = None) -> Response:
         deadline = deadline_after(self._timeout if timeout is None else timeout)
         self._connection.check_process()
         while True:
@@ -411,7 +415,7 @@ class Client:
                 self._recovery.wait_while_recovering(seconds_left(deadline))
             epoch = self._recovery.epoch
             try:
-                return self._connection.call(method, build(), seconds_left(deadline))
+                return attempt(seconds_left(deadline))
             except Unavailable as error:
                 if not self._reconnect or not (repeatable or error.reason):
                     raise
@@ -431,9 +435,8 @@ class Client:
     def _prepare_to_restore(self, needed: bool = False) -> None:
         """What is declared has to be declared again when the connection was lost, so from now on
         somebody has to notice that."""
-        self._connection.check_process()
-        if needed or self._reconnect:
-            self._session.ensure(self._timeout)
+        if (needed or self._reconnect) and not self._session.id:
+            self._patiently(self._session.ensure)
 
     def _session_ended(self, epoch: int) -> None:
         if self._reconnect and not self._connection.closed:
