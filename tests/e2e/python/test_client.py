@@ -1,5 +1,6 @@
 import datetime
 import socket
+import sys
 import threading
 import time
 
@@ -214,6 +215,21 @@ def test_auto_ack_delivers_more_than_is_held_here(client, name):
         assert delivery.settled
 
 
+def test_an_auto_ack_consumer_that_is_forgotten_ends_though_nobody_takes(client, name):
+    client.declare_queue(name)
+    with client.publisher(routing_key=name) as publisher:
+        for _ in range(20_000):
+            publisher.publish(b"")
+    consumer = client.consume(name, auto_ack=True)
+    while not consumer._held_back:
+        time.sleep(0.001)
+    del consumer
+    deadline = time.monotonic() + PATIENCE
+    while client.get_queue(name).consumer_count:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
 def test_a_callback_is_called_in_order_and_its_failures_are_not_the_end(client, name, caplog):
     client.declare_queue(name)
     seen = []
@@ -223,18 +239,20 @@ def test_a_callback_is_called_in_order_and_its_failures_are_not_the_end(client, 
         seen.append((delivery.body, delivery.redelivered))
         if delivery.body == b"bad":
             raise RuntimeError("cannot")
+        if delivery.body == b"exit":
+            sys.exit("which a thread cannot do")
         delivery.ack()
         if delivery.body == b"last":
             done.set()
 
-    for body in (b"1", b"bad", b"2"):
+    for body in (b"1", b"bad", b"exit", b"2"):
         client.publish(body, name)
     with client.consume(name, work, prefetch=1):
         client.publish(b"last", name)
         assert done.wait(PATIENCE)
-    assert seen == [(b"1", False), (b"bad", False), (b"bad", True), (b"2", False),
-                    (b"last", False)]
-    assert len(caplog.records) == 2
+    assert seen == [(b"1", False), (b"bad", False), (b"bad", True), (b"exit", False),
+                    (b"exit", True), (b"2", False), (b"last", False)]
+    assert len(caplog.records) == 4
     assert client.get_queue(name).messages_ready == 0
 
 

@@ -42,6 +42,9 @@ class _Life:
         self.stream: Optional[ConsumeStream] = None
         self.started = False
         self.ended = False
+        # Not set: the broker is held back. Here, so that who waits for it keeps no consumer alive.
+        self.room = threading.Event()
+        self.room.set()
         self.error: Optional[KelpmqError] = None
 
 
@@ -161,7 +164,7 @@ class Consumer:
         with self._lock:
             if len(self._inbox) <= _AUTO_ACK_INBOX // 2:
                 self._held_back = False
-                self._changed.notify_all()
+                self._life.room.set()
 
     # Lifetime.
 
@@ -203,6 +206,7 @@ class Consumer:
             self._closed = True
             self._inbox.clear()
             self._changed.notify_all()
+            self._life.room.set()
             stream = self._life.stream
         self._arrived()
         if stream is not None:
@@ -229,6 +233,7 @@ class Consumer:
         self._failure = ForkedClient(FORKED)
 
     def __del__(self) -> None:
+        self._life.room.set()
         stream = self._life.stream
         if stream is not None and not self._closed:
             stream.abandon()
@@ -301,9 +306,9 @@ class Consumer:
         self._arrived()
         if self._spec.auto_ack and len(self._inbox) > _AUTO_ACK_INBOX:
             with self._lock:
-                self._held_back = len(self._inbox) > _AUTO_ACK_INBOX
-                while self._held_back and not self._closed:
-                    self._changed.wait()
+                self._held_back = len(self._inbox) > _AUTO_ACK_INBOX and not self._closed
+                if self._held_back:
+                    life.room.clear()
 
     def _take_end(self, life: _Life, error: Optional[KelpmqError]) -> None:
         with self._lock:
@@ -343,7 +348,7 @@ class Consumer:
             for delivery in self:
                 try:
                     self._on_message(delivery)
-                except Exception:
+                except BaseException:  # also SystemExit, which would end this thread alone
                     _LOG.exception("the callback of queue %r failed", self.queue)
                     if not delivery.settled:  # once more, then it is not tried for ever
                         delivery.nack(requeue=not delivery.redelivered)
@@ -357,6 +362,8 @@ def _weak_sink(consumer: weakref.ref[Consumer], life: _Life) -> Callable[[str, A
         target = consumer()
         if target is not None:
             target.take(life, kind, event)
+            del target
+        life.room.wait()
 
     return sink
 
