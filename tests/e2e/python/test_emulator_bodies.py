@@ -149,8 +149,19 @@ def test_properties_that_amqp_has_mean_what_they_mean_there(channel):
 
 def test_headers_come_back_as_they_were(through):
     headers = {"text": "x", "number": -1, "flag": True, "list": [1, "a"], "table": {"a": 1.5},
-               "nothing": None, "bytes": b"\xff"}
+               "nothing": None, "bytes": b"\xff", "huge": 1 << 70, "pair": (1, [2, (3,)]),
+               "set": {1}, "time": MOMENT, "plain time": MOMENT.replace(tzinfo=None), 7: "seven",
+               "table of tables": {"a": {1: None}}}
     assert through({"a": 1}, headers=headers, mine=1).headers == headers
+
+
+def test_headers_that_amqp_has_are_there_for_others_too(channel):
+    Producer(channel, routing_key="q").publish(
+        "x", headers={"text": "x", "pair": (1, 2), "set": {1}, "time": MOMENT})
+    headers = channel._client.get("q", auto_ack=True).headers
+    assert (headers["text"], headers["pair"]) == ("x", [1, 2])
+    assert headers["time"] == MOMENT.replace(microsecond=0)
+    assert "set" not in headers
 
 
 def test_a_message_can_be_published_again(channel, through):

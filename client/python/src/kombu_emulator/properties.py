@@ -1,11 +1,13 @@
-"""Properties of a message: AMQP's own, as other clients see them, and whatever else a program puts
-there, which comes back as it was."""
+"""Properties and headers of a message: AMQP's own, as other clients see them, and whatever else a
+program puts there, which comes back as it was."""
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from kelpmq._values import to_value
 from kelpmq.message import Delivery
 
 from kombu_emulator.serialization import from_json, to_json
@@ -33,7 +35,9 @@ def outgoing(properties: Mapping[str, Any], headers: Mapping[str, Any],
     hidden = dict(also)
     if exact:
         hidden["properties"] = exact
-    sent = dict(headers)
+    sent, odd = _sorted_headers(headers)
+    if odd:
+        hidden["headers"] = odd
     if hidden:
         sent[HEADER] = to_json(hidden)
     if sent:
@@ -53,7 +57,36 @@ def incoming(delivery: Delivery) -> tuple[dict[str, Any], dict[str, Any], dict[s
         except ValueError:
             headers[HEADER] = text  # Somebody else's.
     properties.update(hidden.pop("properties", {}))
+    headers.update(hidden.pop("headers", {}))
     return properties, headers, hidden
+
+
+def _sorted_headers(headers: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Those that AMQP has a form for, and those that do not come back from there as they were; some
+    are both, such as a tuple."""
+    sent: dict[str, Any] = {}
+    odd: dict[str, Any] = {}
+    for name, value in headers.items():
+        if type(name) is str and _same_in_amqp(value):
+            sent[name] = value
+            continue
+        odd[name] = value
+        if type(name) is str:
+            with contextlib.suppress(TypeError, ValueError):
+                to_value(value)
+                sent[name] = value
+    return sent, odd
+
+
+def _same_in_amqp(value: Any) -> bool:
+    kind = type(value)
+    if kind is int:
+        return bool(-(1 << 63) <= value < 1 << 63)
+    if kind is list:
+        return all(map(_same_in_amqp, value))
+    if kind is dict:
+        return all(type(name) is str and _same_in_amqp(item) for name, item in value.items())
+    return value is None or kind in (str, bool, float, bytes)
 
 
 def _judge(name: str, value: Any) -> tuple[bool, bool]:
