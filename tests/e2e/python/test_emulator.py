@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 
 import kelpmq
 import pytest
@@ -414,6 +415,45 @@ def test_a_cancelled_consumer_can_consume_again(channel):
         consumer.cancel()
         jobs.put("nobody is there")
         assert jobs.get().body == "nobody is there"
+
+
+def test_a_callback_may_cancel_before_consume_has_returned(channel, monkeypatch):
+    queue = channel.queue_declare("q")
+    for n in range(3):
+        queue.put(n)
+    taken = threading.Event()
+
+    def take(message):
+        message.ack()
+        consumer.cancel()
+        taken.set()
+
+    start = channel.basic_consume
+
+    def start_and_wait(*arguments):
+        tag = start(*arguments)
+        assert taken.wait(PATIENCE)
+        return tag
+
+    monkeypatch.setattr(channel, "basic_consume", start_and_wait)
+    consumer = Consumer(channel, [queue], [take])
+    consumer.consume()
+    assert [queue.get(timeout=PATIENCE).body for _ in range(2)] == [1, 2]
+
+
+def test_a_queue_that_was_deleted_can_be_consumed_again(channel):
+    queue, got = channel.queue_declare("q"), threading.Event()
+    consumer = Consumer(channel, [queue], [lambda message: got.set()], no_ack=True)
+    consumer.consume()
+    channel._client.delete_queue("q")
+    while channel.consumers():
+        time.sleep(0.001)
+    with pytest.raises(kelpmq.NotFound):
+        consumer.consume()
+    channel.queue_declare("q")
+    consumer.consume()
+    queue.put("x")
+    assert got.wait(PATIENCE)
 
 
 def test_a_consumer_with_no_ack_leaves_nothing_to_settle(channel):

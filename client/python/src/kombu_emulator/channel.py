@@ -195,6 +195,14 @@ class Channel:
         if consumer is not None:
             consumer.close()
 
+    def is_consuming(self, consumer_tag: str) -> bool:
+        """Whether there is such a consumer, or it is starting; not when its queue was deleted."""
+        with self._lock:
+            if consumer_tag not in self._consumers:
+                return False
+            consumer = self._consumers[consumer_tag]
+            return consumer is None or not consumer.closed
+
     def consumers(self) -> list[kelpmq.Consumer]:
         """Those that have not ended."""
         with self._lock:

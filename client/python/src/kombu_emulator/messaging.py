@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Iterable
 from typing import Any, Optional, Union
 
@@ -97,7 +98,8 @@ class Consumer:
 
     def consume(self, no_ack: Optional[bool] = None) -> None:
         """Starts consuming all queues, and returns; of those that are consumed already, nothing
-        changes. Messages wait until there is a callback.
+        changes. Messages wait until there is a callback. A queue that was deleted can be consumed
+        again when it is there again.
 
         kelpmq.NotFound: no such queue.
         """
@@ -107,15 +109,31 @@ class Consumer:
         for queue in self.queues:
             if isinstance(queue, Queue):
                 queue.declare(self.channel)
-            name = name_of(queue)
-            if name not in self._tags:
-                self._tags[name] = self.channel.basic_consume(name, self._take, no_ack)
+            self._consume(name_of(queue), no_ack)
 
     def cancel(self) -> None:
         """Ends consuming; what was received and not settled goes back. Idempotent."""
         self._end()
-        tags, self._tags = self._tags, {}
+        with self._changed:
+            tags, self._tags = self._tags, {}
         for tag in tags.values():
+            self.channel.basic_cancel(tag)
+
+    def _consume(self, queue: str, no_ack: bool) -> None:
+        tag = f"ctag-{uuid.uuid4().hex}"  # known before the first callback, which may cancel it
+        with self._changed:
+            before = self._tags.get(queue, "")
+            if before and self.channel.is_consuming(before):
+                return
+            self._tags[queue] = tag
+        if before:
+            self.channel.basic_cancel(before)
+        try:
+            self.channel.basic_consume(queue, self._take, no_ack, tag)
+        except BaseException:
+            self._tags.pop(queue, None)
+            raise
+        if self._tags.get(queue) != tag:  # cancelled before the channel knew of it
             self.channel.basic_cancel(tag)
 
     def _take(self, message: Message) -> None:
