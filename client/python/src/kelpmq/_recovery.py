@@ -38,6 +38,8 @@ class Recovery:
         #: The number of times that the connection has come back.
         self.epoch = 0
         self._attempt = 0
+        #: Whether nobody is to be told, in the log, that the broker is lost.
+        self.quiet = False
         self._began = -_STABLE_SECONDS
         #: Whether it is being worked on.
         self.recovering = False
@@ -91,7 +93,7 @@ class Recovery:
         self._attempt += 1
         delay = random.uniform(longest / 2, longest)  # so that not all clients come at once
         left = seconds_left(deadline)
-        if self._attempt == 1:
+        if self._attempt == 1 and not self.quiet:
             _LOG.warning("lost the connection to %s, trying again: %s",
                          self._connection.address.target, error)
         if left is not None and left <= delay:

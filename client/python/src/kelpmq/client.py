@@ -39,8 +39,7 @@ DEFAULT_TIMEOUT = 30.0
 DEFAULT_CONNECT_TIMEOUT = 5.0
 DEFAULT_PREFETCH = 250
 
-# What get() may wait for in one call, by the API.
-_LONGEST_WAIT = 60.0
+_LONGEST_WAIT = 60.0  # of get() in one call, by the API
 _ENVELOPE_BYTES = 64 << 10
 
 Response = TypeVar("Response")
@@ -381,6 +380,7 @@ class Client:
 
     def finish(self, deadline: float) -> None:
         """At the end of the program: see _exit. It stays open, for threads that still use it."""
+        self._recovery.quiet = True  # The broker may end with this program, and before it.
         if self._connection.closed or self._connection.forked:
             return
         try:
