@@ -25,6 +25,11 @@ def broker(request):
         yield broker
 
 
+def hear_interrupts():
+    """As in a terminal: a shell's background jobs, and what they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(broker, *arguments):
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith(("KELPMQ_", "PYTHON"))}
@@ -32,7 +37,7 @@ def start(broker, *arguments):
         environment["KELPMQ_ADDRESS"] = broker.address
     return subprocess.Popen(
         [PYTHON, "-u", *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=environment)
+        stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=hear_interrupts)
 
 
 def finish(process):
