@@ -337,6 +337,30 @@ def test_a_killed_process_frees_its_exclusive_queues(url, channel, name):
     wait_until(is_free, seconds=5)
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_a_program_acknowledged_last_counts(broker, url, channel, queue, kept):
+    """Though it closes nothing; and so it does when a connection is forgotten."""
+    for _ in range(2):
+        publish(channel, "x", queue)
+    with run("""
+            import sys, kombu, kelpmq_kombu
+            def work():
+                connection = kombu.Connection(sys.argv[1])
+                channel = connection.channel()
+                for _ in range(2):
+                    channel.basic_get(sys.argv[2]).ack()
+                return connection
+            if int(sys.argv[3]):
+                kept = work()
+            else:
+                work()
+            """, url, queue, str(int(kept))) as program:
+        assert program.wait(PATIENCE) == 0
+    with kelpmq.Client(broker.address) as client:
+        wait_until(lambda: client.get_queue(queue).messages_unacked == 0)
+        assert client.get_queue(queue).messages_ready == 0
+
+
 def test_an_ended_session_is_a_forced_close(own_broker, own_connection):
     from kelpmq.v1 import session_pb2
 

@@ -157,8 +157,7 @@ class Channel(Topology, base.StdChannel):
         link = self._before_request()
         stream = self._stream
         if stream is not None and stream.unanswered_settles:
-            stream.unanswered_settles = False
-            if stream.ask(ping=pb.Ping()) is None:
+            if not stream.flush(None):
                 raise link.loss()
             self.check_open()
         try:

@@ -113,6 +113,7 @@ class DeliveryStream:
         self._options = options
         self._closing = False
         self._call = link.open_consume_stream(self._requests())
+        link.streams.add(self)
         link.start_thread(self._read, f"channel-{channel.channel_id}")
 
     # What the channel asks for.
@@ -138,8 +139,16 @@ class DeliveryStream:
                     return consumer
             return None
 
-    def ask(self, **request: Any) -> Any:
-        """Sends a `get` or a `ping` and returns what answers it; None if the stream has ended."""
+    def flush(self, timeout: Optional[float]) -> bool:
+        """Waits until acknowledgements so far count; False: not in time, or the stream is over."""
+        if not self.unanswered_settles:
+            return True
+        self.unanswered_settles = False
+        return self.ask(timeout, ping=pb.Ping()) is not None
+
+    def ask(self, timeout: Optional[float] = None, **request: Any) -> Any:
+        """Sends a `get` or a `ping` and returns what answers it; None: nothing did in time, or the
+        stream has ended."""
         answer = Answer()
         with self._lock:
             self._last_request += 1
@@ -147,16 +156,16 @@ class DeliveryStream:
             self._answers[number] = answer
         (kind, message), = request.items()
         message.request_id = number
-        return self.wait(pb.ConsumeRequest(**{kind: message}), answer)
+        return self.wait(pb.ConsumeRequest(**{kind: message}), answer, timeout)
 
-    def wait(self, request: Any, answer: Answer) -> Any:
+    def wait(self, request: Any, answer: Answer, timeout: Optional[float] = None) -> Any:
         """Sends `request` and waits for `answer`, however many deliveries stand before it."""
         self._link.inbox.call_waits(self.source, 1)
         try:
             self._outbox.put(request)
             if self.ended.ready():
                 return answer.value
-            answer.wait(None)
+            answer.wait(timeout)
             return answer.value
         finally:
             self._link.inbox.call_waits(self.source, -1)
@@ -236,6 +245,7 @@ class DeliveryStream:
 
     def _end(self, error: Optional[grpc.RpcError]) -> None:
         self._outbox.put(None)
+        self._link.streams.discard(self)
         if error is not None or not self._closing:
             self._link.stream_ended(error)
         self.ended.give(True)  # First: who asks from now on sees it.

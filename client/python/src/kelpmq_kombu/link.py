@@ -5,7 +5,8 @@ import atexit
 import os
 import queue
 import threading
-from typing import Any, Callable, Iterator, Mapping, Optional, cast
+import time
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping, Optional, cast
 
 import grpc
 
@@ -18,9 +19,12 @@ from .forking import gate
 from .inbox import Inbox
 from .publishing import Publisher
 
+if TYPE_CHECKING:
+    from .deliveries import DeliveryStream
+
 # An answer that takes longer than this will not come; what makes one late is a machine that swaps.
 CALL_SECONDS = 30.0
-# How long a program that ends waits for the confirms of what it has published.
+# How long a program that ends waits until what it has published and acknowledged counts.
 EXIT_SECONDS = 10.0
 
 # Links of a parent process. gRPC's objects must not be destroyed in a child: that would take locks
@@ -45,6 +49,7 @@ class Link:
         self.session_id = ""
         self.inbox = Inbox()
         self.publisher = Publisher(self)
+        self.streams: set[DeliveryStream] = set()  # those that are open
         self.failure: Optional[Exception] = None
         self.failure_was_raised = False
         self.closed = False
@@ -127,11 +132,19 @@ class Link:
             self._grpc.close()
 
     def forgotten(self) -> None:
-        """Nobody has the Connection any more: what it has published is still sent."""
+        """Nobody has the Connection any more: what it has to say is still sent."""
         if self.closed or not self.is_ours():
             return self.shut()
         # Not here: this may run in the middle of anything, by the garbage collector.
         _janitor.shut(self)
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until what was published and acknowledged has counted. False: not in time."""
+        deadline = time.monotonic() + timeout
+        done = self.publisher.flush(timeout)
+        for stream in list(self.streams):
+            done = stream.flush(max(deadline - time.monotonic(), 0)) and done
+        return done
 
     def is_ours(self) -> bool:
         """Whether this process made it."""
@@ -271,7 +284,7 @@ class _Janitor:
         while True:
             link = self._links.get()
             try:
-                link.publisher.flush(EXIT_SECONDS)
+                link.flush(EXIT_SECONDS)
             except Exception:  # Lost, and there is nobody left to tell.
                 pass
             link.shut()
@@ -281,8 +294,9 @@ class _Janitor:
 _janitor = _Janitor()
 
 
-def flush_all(timeout: float = EXIT_SECONDS) -> bool:
-    """Waits until everything that this process has published is confirmed.
+def flush_all(timeout: float = EXIT_SECONDS, acknowledged: bool = False) -> bool:
+    """Waits until everything that this process has published is confirmed, and also counts what it
+    has acknowledged.
 
     False: not in time, or a connection is lost.
     """
@@ -290,7 +304,8 @@ def flush_all(timeout: float = EXIT_SECONDS) -> bool:
     for link in list(_open):
         if link.is_ours() and link.failure is None:
             try:
-                done = link.publisher.flush(timeout) and done
+                flush = link.flush if acknowledged else link.publisher.flush
+                done = flush(timeout) and done
             except Exception:  # Whoever uses the connection is told, too.
                 done = False
     return done
@@ -301,5 +316,5 @@ def _open_idle_calls() -> list[Callable[[], object]]:
             if link.is_ours() and link.failure is None and not link.closed]
 
 
-atexit.register(flush_all)
+atexit.register(flush_all, acknowledged=True)
 forking.open_idle_calls = _open_idle_calls
