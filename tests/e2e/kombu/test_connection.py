@@ -382,7 +382,11 @@ def test_threads_share_connections_that_come_and_go(url, name):
         while time.monotonic() < stop:
             connection = shared[0]
             try:
-                channel = connection.channel()
+                # kombu.Connection's own methods find None when another thread releases it.
+                established = connection.connection
+                if established is None:
+                    continue
+                channel = established.channel()
                 channel.queue_declare(name, auto_delete=False)
                 for _ in range(chance.randrange(20)):
                     publish(channel, b"x" * chance.randrange(2000), name)
@@ -392,7 +396,7 @@ def test_threads_share_connections_that_come_and_go(url, name):
                 tag = f"{number}-{chance.random()}"
                 channel.basic_consume(name, tag, callback=lambda m: m.ack())
                 with contextlib.suppress(socket.timeout):
-                    channel.connection.drain_events(timeout=0.01)
+                    established.drain_events(timeout=0.01)
                 channel.basic_cancel(tag)
                 if chance.random() < 0.3:
                     channel.basic_ack(99)
