@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "service/auth/authenticator.h"
 #include "service/base/clock.h"
 #include "service/base/executor.h"
 #include "service/base/manual_time.h"
@@ -40,6 +41,9 @@ namespace {
 // all else runs on the pollers.
 constexpr int kExecutorThreads = 2;
 
+// One: a password takes much memory to hash, and attempts wait in line.
+constexpr int kLoginThreads = 1;
+
 // What calls that have been ended get to reach their clients.
 constexpr absl::Duration kFinishGrace = absl::Seconds(1);
 
@@ -47,8 +51,9 @@ constexpr char kDefaultVhost[] = "/";
 
 // What GetServerInfo announces.
 std::vector<std::string> FeaturesOf(const BrokerOptions& options) {
-  std::vector<std::string> features = {"deliver-time", "plugin-exchange-types",
-                                       "policies", "vhost-limits"};
+  std::vector<std::string> features = {
+      "definitions", "deliver-time", "plugin-exchange-types",
+      "policies",    "users",        "vhost-limits"};
   if (options.manual_clock) features.push_back("manual-clock");
   if (options.strictness == Strictness::kRabbitMq43) {
     features.push_back("strict-rabbitmq-4.3");
@@ -148,6 +153,9 @@ struct Broker::Parts {
                         : nullptr),
         engine_clock(EngineClock(options)),
         engine_timers(EngineTimers(options)),
+        users(options.users != nullptr ? options.users
+                                       : std::make_shared<UserStore>()),
+        authenticator(users.get(), &clock, &login_executor, options.audit),
         engine(engine_clock, engine_timers, &executor),
         sessions(Sessions::Create(
             {options.node_id, options.limits.max_sessions, log}, &engine,
@@ -162,11 +170,19 @@ struct Broker::Parts {
         messaging(&context, {KELPMQ_VERSION, options.node_id, clock.Now(),
                              FeaturesOf(options)}),
         topology(&engine, sessions.get(), kDefaultVhost, options.strictness),
-        session_service(sessions.get(), &streams, &memory, &clock, &timers,
-                        kDefaultVhost),
-        admin(&engine, sessions.get(), &streams, log, kDefaultVhost),
+        session_service(&engine, sessions.get(), &streams, &memory, &clock,
+                        &timers, kDefaultVhost),
+        definitions(&engine, users.get(),
+                    [this] {
+                      return std::make_unique<MemoryEngine>(
+                          engine_clock, engine_timers, &executor);
+                    }),
+        admin({&engine, sessions.get(), &streams, users.get(), &definitions,
+               &login_executor, options.audit},
+              kDefaultVhost),
         testing(manual_time.get()) {
     timers.Start();
+    EndStreamsOfExpiredTokens();
     messaging.Register(&methods);
     topology.Register(&methods);
     session_service.Register(&methods);
@@ -216,6 +232,12 @@ struct Broker::Parts {
     return manual_time != nullptr ? manual_time->timers() : &timers;
   }
 
+  // Streams outlive the check that let them in.
+  void EndStreamsOfExpiredTokens() {
+    for (const absl::Time expire_time : users->TokenExpiries()) {
+      timers.Schedule(expire_time, [this] { streams.RecheckAccess(); });
+    }
+  }
   const Log* const log;
   RealClock clock;
   ThreadPoolExecutor executor{kExecutorThreads};
@@ -225,6 +247,9 @@ struct Broker::Parts {
   TimerQueue* const engine_timers;
   Draining draining;
   StreamRegistry streams;
+  ThreadPoolExecutor login_executor{kLoginThreads};
+  const std::shared_ptr<UserStore> users;
+  Authenticator authenticator;
   MemoryEngine engine;
   std::shared_ptr<Sessions> sessions;
   Leases leases;
@@ -235,6 +260,7 @@ struct Broker::Parts {
   MessagingService messaging;
   TopologyService topology;
   SessionService session_service;
+  DefinitionsStore definitions;
   AdminService admin;
   TestingService testing;
   MethodTable methods;
@@ -251,8 +277,16 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerOptions options) {
   options.server.max_transport_bytes = TransportBytes(
       FindMemoryLimit(early).bytes, options.server.max_request_bytes);
   auto parts = std::make_unique<Parts>(options);
-  auto server = Server::Listen(options.server, &parts->methods,
-                               &parts->draining, parts->calls.get());
+  if (!options.definitions.empty()) {
+    auto imported = parts->definitions.Import(
+        options.definitions, /*vhost=*/std::nullopt, /*validate_only=*/false);
+    if (!imported.ok()) {
+      return absl::InvalidArgumentError(imported.status().message());
+    }
+  }
+  auto server =
+      Server::Listen(options.server, &parts->methods, &parts->draining,
+                     parts->calls.get(), &parts->authenticator);
   if (!server.ok()) return server.status();
   parts->server = *std::move(server);
   // Now that most threads are there: their stacks count against some limits.
@@ -291,6 +325,7 @@ void Broker::Stop() {
   BeginDrain(absl::ZeroDuration());
   parts_->streams.EndAllForDrain();
   parts_->server->Stop(kFinishGrace);
+  parts_->login_executor.Stop();
   parts_->http.reset();
   // Nothing begins anything any more but timers and what is posted already.
   parts_->timers.Stop();

@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "service/auth/audit.h"
+#include "service/auth/user_store.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/base/timer_queue.h"
@@ -23,6 +25,15 @@ struct BrokerOptions {
   // memory that there is.
   ServerOptions server;
   Limits limits;
+  // Who may come in. Null: `guest` alone, who may do everything and whom calls
+  // without credentials stand for.
+  std::shared_ptr<UserStore> users;
+  // A definitions document that is brought in before anybody can connect;
+  // empty: none. One that is not valid is kInvalidArgument.
+  std::string definitions;
+  // Hears of changes by administrators and of failed logins; outlives the
+  // broker. Null: nobody does.
+  AuditLog* audit = nullptr;
   // Tells this broker from others behind one balancer.
   std::string node_id = "kelpmq";
   // Where pages for those who watch are served: HOST:PORT, as in

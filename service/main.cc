@@ -6,6 +6,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "service/cli/client_commands.h"
+#include "service/password_commands.h"
 #include "service/serve_command.h"
 
 namespace {
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "kelpmq " KELPMQ_VERSION);
   app.require_subcommand(1);
   kelpmq::service::AddServeCommand(&app, process_start, &exit_code);
+  kelpmq::service::AddPasswordCommands(&app, &exit_code);
   kelpmq::service::AddClientCommands(&app, &exit_code);
 
   std::vector<std::string> arguments(argv + 1, argv + argc);

@@ -15,10 +15,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "service/audit_writer.h"
 #include "service/base/clock.h"
 #include "service/base/descriptor_log_sink.h"
 #include "service/base/log.h"
@@ -30,6 +30,7 @@
 #include "service/program_pages.h"
 #include "service/resources/memory_limit.h"
 #include "service/rpc/listen_address.h"
+#include "service/serve_security.h"
 #include "service/service_manager.h"
 
 namespace kelpmq::service {
@@ -57,6 +58,8 @@ constexpr char kFooter[] =
     "  kelpmq serve\n"
     "  kelpmq serve --listen 127.0.0.1:0\n"
     "  kelpmq serve --listen 127.0.0.1:50672 --listen unix:/run/kelpmq.sock\n"
+    "  kelpmq serve --listen 0.0.0.0:50672 --tls-cert server.pem\n"
+    "    --tls-key server.key --users-file users.json\n"
     "  kelpmq serve --listen 0.0.0.0:50672 --insecure-listen\n"
     "  kelpmq serve --listen unix:/run/kelpmq/kelpmq.sock --socket-mode 660\n"
     "  KELPMQ_LISTEN=unix:/tmp/kelpmq.sock kelpmq serve\n"
@@ -74,22 +77,9 @@ struct ServeFlags {
   LogFormat log_format = LogFormat::kText;
   bool insecure_listen = false;
   uint64_t exit_with_process = 0;  // none
+  SecurityFlags security;
   absl::Duration drain_timeout = absl::Seconds(10);
 };
-
-// "--max-sessions": "KELPMQ_MAX_SESSIONS".
-std::string EnvironmentNameOf(const std::string& flag) {
-  std::string name = "KELPMQ";
-  for (char c : flag.substr(1)) {
-    name += c == '-' ? '_' : absl::ascii_toupper(c);
-  }
-  return name;
-}
-
-// An option whose default shows in the help and in the environment by name.
-CLI::Option* WithEnvironment(CLI::Option* option, const std::string& flag) {
-  return option->envname(EnvironmentNameOf(flag));
-}
 
 // A number whose range, default and variable the help tells.
 //   unit: what it counts, as the placeholder of its value.
@@ -222,7 +212,7 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
   WithEnvironment(
       command->add_flag("--insecure-listen", flags->insecure_listen,
                         "Allow addresses that other machines can reach, "
-                        "though nothing is encrypted and nobody is asked who "
+                        "though nothing is encrypted or nobody is asked who "
                         "they are"),
       "--insecure-listen");
   WithEnvironment(
@@ -232,6 +222,7 @@ void AddFlags(CLI::App* command, ServeFlags* flags) {
       "--http")
       ->type_name("ADDRESS")
       ->delimiter(',');
+  AddSecurityFlags(command, &flags->security);
   AddNumber(command, "--io-threads", &server.io_threads, "N", 1,
             kHighestIoThreads,
             "Threads that serve connections; one for two cores is best");
@@ -302,6 +293,8 @@ int ExplainStartFailure(const absl::Status& status) {
 // Without TLS and users, only this machine may get in unless that is wanted.
 int CheckExposure(const ServeFlags& flags) {
   if (flags.insecure_listen) return kExitOk;
+  const bool encrypted = flags.security.tls.wanted();
+  if (encrypted && flags.security.asks_who_it_is()) return kExitOk;
   for (const std::string& address : flags.broker.server.listen) {
     const auto sockets = ResolveListenAddress(address);
     if (!sockets.ok()) return ExplainStartFailure(sockets.status());
@@ -310,10 +303,13 @@ int CheckExposure(const ServeFlags& flags) {
       return Fail(
           kExitUsage,
           absl::StrCat("other machines can reach ", socket.address,
-                       ", and neither encryption nor a password would keep "
-                       "them out"),
-          "if that is what you want, add --insecure-listen; else listen on "
-          "127.0.0.1:PORT or unix:/PATH");
+                       encrypted
+                           ? ", and nobody is asked who they are"
+                           : ", and what they send and get is not encrypted"),
+          absl::StrCat(encrypted ? "add --users-file or --tls-client-ca"
+                                 : "add --tls-cert and --tls-key",
+                       ", listen on 127.0.0.1:PORT or unix:/PATH, or, if that "
+                       "is what you want, add --insecure-listen"));
     }
   }
   return kExitOk;
@@ -359,6 +355,10 @@ int Serve(ServeFlags flags, absl::Time process_start) {
     return exposed;
   }
   ShareHeapUnderProcessLimits();
+  if (absl::Status read = ReadSecurityFiles(flags.security, &flags.broker);
+      !read.ok()) {
+    return ExplainStartFailure(read);
+  }
   SilenceLibraries();
   std::signal(SIGPIPE, SIG_IGN);  // whoever read our output may go
   const StopSignals stop;
@@ -366,6 +366,8 @@ int Serve(ServeFlags flags, absl::Time process_start) {
   DescriptorLogSink standard_error(STDERR_FILENO);
   const Log log(flags.log_level, flags.log_format, &clock, &standard_error);
   flags.broker.log = &log;
+  AuditWriter audit(&log);
+  flags.broker.audit = &audit;
   // Its end is told to us by a SIGTERM, so that there is one way to stop.
   auto companion =
       ProcessEnd::Watch(static_cast<pid_t>(flags.exit_with_process),

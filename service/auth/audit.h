@@ -11,8 +11,8 @@ struct AuditEvent {
   std::string action;   // "PutUser", "Login"
   std::string user;     // who did it, or claimed to be
   std::string peer;     // from where
-  std::string subject;  // what it was about: "name='alice'"; empty for a login
-  std::string outcome;  // "OK" or the reason
+  std::string subject;  // what it was about: "alice"; empty for a login
+  std::string outcome;  // "OK", "INVALID_ARGUMENT", ...
 };
 
 // Where such events go. Thread-safety: implementations are thread-safe; no call

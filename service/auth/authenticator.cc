@@ -189,13 +189,17 @@ Authenticator::Verdict Authenticator::CheckPassword(
 
 Authenticator::Verdict Authenticator::Refuse(absl::string_view user,
                                              absl::string_view peer) {
+  const std::string key = ThrottleKey(peer, user);
+  const absl::Time now = clock_->Now();
+  bool known;  // what fails on and on is told no more
   {
     MutexLock lock(&mu_);
-    throttle_.Failed(ThrottleKey(peer, user), clock_->Now());
+    known = throttle_.Wait(key, now) > absl::ZeroDuration();
+    throttle_.Failed(key, now);
   }
-  if (audit_ != nullptr) {
+  if (audit_ != nullptr && !known) {
     audit_->Write({"Login", std::string(user), std::string(peer),
-                   /*subject=*/"", "BAD_CREDENTIALS"});
+                   /*subject=*/"", "UNAUTHENTICATED"});
   }
   return LoginRefused();
 }

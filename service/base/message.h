@@ -34,6 +34,7 @@ struct MessageMarks {
 };
 struct MessageFacts : MessageMarks {
   uint64_t expiration_ms = 0;  // with has_expiration
+  bool has_user_id = false;    // perhaps an empty one
 };
 
 class MessageRef;

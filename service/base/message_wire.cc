@@ -178,6 +178,7 @@ class MessageScanner {
           {{"argument", property}});
     }
     if (field == message_field::kExpiration) expiration_ = bytes;
+    if (field == message_field::kUserId) facts_.has_user_id = true;
     return absl::OkStatus();
   }
 

@@ -18,6 +18,9 @@ constexpr char kFooter[] =
     "Environment:\n"
     "  KELPMQ_ADDRESS   where client commands find the broker\n"
     "  KELPMQ_VHOST     the virtual host they work in\n"
+    "  KELPMQ_USER      who they log in as, with KELPMQ_PASSWORD; or with\n"
+    "                   KELPMQ_TOKEN alone\n"
+    "  KELPMQ_TLS       1: by TLS\n"
     "  NO_COLOR         no colours\n"
     "\n"
     "Exit codes:\n"
@@ -49,6 +52,9 @@ void AddClientCommands(CLI::App* app, int* exit_code) {
   cli::AddListCommands(app, exit_code);
   cli::AddPolicyCommands(app, exit_code);
   cli::AddVhostCommands(app, exit_code);
+  cli::AddUserCommands(app, exit_code);
+  cli::AddPermissionCommands(app, exit_code);
+  cli::AddDefinitionsCommands(app, exit_code);
   cli::AddStatusCommand(app, exit_code);
   cli::AddHealthcheckCommand(app, exit_code);
   cli::AddPerfCommand(app, exit_code);

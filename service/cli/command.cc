@@ -12,10 +12,47 @@ namespace kelpmq::service::cli {
 namespace {
 
 constexpr char kConnectionGroup[] = "Connection and output";
+constexpr char kSecurityGroup[] = "Login and encryption";
 
 constexpr size_t kHelpWidth = 80;
 // Where descriptions begin: past the names of most options and their values.
 constexpr size_t kHelpColumn = 32;
+
+// How the broker knows who calls, and the caller that it is the broker.
+void AddCredentialFlags(CLI::App* command, ClientFlags* flags) {
+  const auto add = [command](const std::string& name, std::string* value,
+                             const std::string& type,
+                             const std::string& variable,
+                             const std::string& description) {
+    command->add_option(name, *value, description)
+        ->type_name(type)
+        ->envname(variable)
+        ->group(kSecurityGroup);
+  };
+  LoginOptions* const login = &flags->connection.login;
+  add("--user", &login->user, "NAME", "KELPMQ_USER",
+      "User to log in as; the password comes from KELPMQ_PASSWORD or "
+      "--password-file");
+  add("--password-file", &login->password_file, "FILE", "KELPMQ_PASSWORD_FILE",
+      "File with the user's password in its first line");
+  add("--token-file", &login->token_file, "FILE", "KELPMQ_TOKEN_FILE",
+      "File with a token to log in with; or the token itself in KELPMQ_TOKEN");
+  TlsOptions* const tls = &flags->connection.tls;
+  command
+      ->add_flag("--tls", tls->enabled,
+                 "Connect by TLS; --tls-ca and --tls-server-name imply it")
+      ->envname("KELPMQ_TLS")
+      ->group(kSecurityGroup);
+  add("--tls-ca", &tls->ca, "FILE", "KELPMQ_TLS_CA",
+      "Certificates of those who may vouch for the broker (default: the "
+      "system's)");
+  add("--tls-cert", &tls->certificate, "FILE", "KELPMQ_TLS_CERT",
+      "Own certificate, for a broker that asks for one");
+  add("--tls-key", &tls->key, "FILE", "KELPMQ_TLS_KEY", "Its private key");
+  add("--tls-server-name", &tls->server_name, "NAME", "KELPMQ_TLS_SERVER_NAME",
+      "Name that the broker's certificate must have (default: that of the "
+      "address)");
+}
 
 bool ParseDuration(const std::string& text, absl::Duration* duration) {
   double seconds = 0;
@@ -45,6 +82,7 @@ void AddClientFlags(CLI::App* command, ClientFlags* flags, VhostFlag vhost) {
         ->envname("KELPMQ_VHOST")
         ->group(kConnectionGroup);
   }
+  AddCredentialFlags(command, flags);
   AddDuration(
       command, "--timeout", &flags->connection.timeout,
       absl::StrCat("Longest wait for an answer of the broker: 5, "

@@ -87,7 +87,9 @@ void OnRun(CLI::App* command, std::shared_ptr<Flags> flags, int* exit_code,
   command->callback([flags = std::move(flags), exit_code, run] {
     Output output(flags->client.output);
     Connection connection(flags->client.connection);
-    const absl::Status status = run(*flags, &connection, &output);
+    const absl::Status status = connection.status().ok()
+                                    ? run(*flags, &connection, &output)
+                                    : connection.status();
     *exit_code = output.Finish(status, connection.target());
   });
 }

@@ -14,11 +14,15 @@ void AddGetCommand(CLI::App* app, int* exit_code);
 void AddConsumeCommand(CLI::App* app, int* exit_code);
 void AddDeleteCommands(CLI::App* app, int* exit_code);  // delete and purge
 void AddListCommands(CLI::App* app, int* exit_code);
+void AddUserLists(CLI::App* list_group, int* exit_code);
 void AddStatusCommand(CLI::App* app, int* exit_code);
 void AddHealthcheckCommand(CLI::App* app, int* exit_code);
 void AddPolicyCommands(CLI::App* app, int* exit_code);
 void AddPerfCommand(CLI::App* app, int* exit_code);
 void AddVhostCommands(CLI::App* app, int* exit_code);
+void AddUserCommands(CLI::App* app, int* exit_code);
+void AddPermissionCommands(CLI::App* app, int* exit_code);
+void AddDefinitionsCommands(CLI::App* app, int* exit_code);
 // These two read `app`, the whole tree, when they run.
 void AddCompletionCommand(CLI::App* app, int* exit_code);
 void AddHelpCommand(CLI::App* app, int* exit_code);

@@ -40,8 +40,9 @@ void SilenceGrpc() {
 
 enum class Sharing { kShared, kOwnConnection };
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
-                                           Sharing sharing) {
+std::shared_ptr<grpc::Channel> MakeChannel(
+    const std::string& address, const absl::StatusOr<Credentials>& credentials,
+    Sharing sharing) {
   SilenceGrpc();
   grpc::ChannelArguments arguments;
   if (sharing == Sharing::kOwnConnection) {
@@ -55,8 +56,8 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address,
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // The broker's limits decide how large an answer may be.
   arguments.SetMaxReceiveMessageSize(-1);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(),
-                                   arguments);
+  // Without credentials that can be read no call is made.
+  return NewChannelTo(address, credentials.value_or(Credentials()), arguments);
 }
 
 std::chrono::system_clock::time_point After(absl::Duration time) {
@@ -68,13 +69,14 @@ std::chrono::system_clock::time_point After(absl::Duration time) {
 
 Connection::Connection(const ConnectionOptions& options)
     : options_(Normalized(options)),
-      channel_(MakeChannel(options_.address, Sharing::kShared)),
+      credentials_(ReadCredentials(options_.tls, options_.login)),
+      channel_(MakeChannel(options_.address, credentials_, Sharing::kShared)),
       messaging_(v1::MessagingService::NewStub(channel_)),
       topology_(v1::TopologyService::NewStub(channel_)),
       admin_(v1::AdminService::NewStub(channel_)) {}
 
 std::shared_ptr<grpc::Channel> Connection::NewChannel() const {
-  return MakeChannel(options_.address, Sharing::kOwnConnection);
+  return MakeChannel(options_.address, credentials_, Sharing::kOwnConnection);
 }
 
 void Connection::SetDeadline(grpc::ClientContext* context,

@@ -7,11 +7,13 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "kelpmq/v1/admin.grpc.pb.h"
 #include "kelpmq/v1/messaging.grpc.pb.h"
 #include "kelpmq/v1/topology.grpc.pb.h"
+#include "service/cli/credentials.h"
 #include "service/cli/errors.h"
 
 namespace kelpmq::service::cli {
@@ -21,6 +23,8 @@ struct ConnectionOptions {
   std::string address = "127.0.0.1:50672";
   // Empty: the broker's default virtual host.
   std::string vhost;
+  TlsOptions tls;
+  LoginOptions login;
   // Bounds each unary call, and the connecting of streams.
   absl::Duration timeout = absl::Seconds(10);
 };
@@ -31,6 +35,10 @@ struct ConnectionOptions {
 class Connection {
  public:
   explicit Connection(const ConnectionOptions& options);
+
+  // Whether the files with certificates and secrets could be read; if not,
+  // calls must not be made.
+  const absl::Status& status() const { return credentials_.status(); }
 
   // The request's vhost, as given on the command line.
   const std::string& vhost() const { return options_.vhost; }
@@ -76,6 +84,7 @@ class Connection {
   absl::Status NoConnectionInTime() const;
 
   const ConnectionOptions options_;
+  const absl::StatusOr<Credentials> credentials_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::MessagingService::Stub> messaging_;
   const std::unique_ptr<v1::TopologyService::Stub> topology_;

@@ -1,4 +1,5 @@
-// `list exchanges|queues|bindings|consumers|policies|vhosts`.
+// `list exchanges|queues|bindings|consumers|policies|vhosts`; the rest of
+// `list` is in list_users.cc.
 #include <string>
 #include <vector>
 
@@ -6,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "service/cli/command.h"
 #include "service/cli/commands.h"
+#include "service/cli/list_print.h"
 #include "service/cli/pages.h"
 #include "service/cli/text.h"
 #include "service/cli/topology_json.h"
@@ -40,29 +42,6 @@ std::string ExchangeName(const std::string& name) {
   return name.empty() ? "(default)" : name;
 }
 
-// Prints the items as a JSON array or as a table.
-//   row: the cells of one item.
-template <typename Item, typename Row>
-absl::Status Print(const absl::StatusOr<std::vector<Item>>& items,
-                   std::vector<Table::Column> columns, Row row,
-                   absl::string_view what, Output* output) {
-  if (!items.ok()) return items.status();
-  if (output->json()) {
-    nlohmann::ordered_json array = nlohmann::ordered_json::array();
-    for (const Item& item : *items) array.push_back(JsonOf(item));
-    output->PrintJson(array);
-    return absl::OkStatus();
-  }
-  if (items->empty()) {
-    output->Note(absl::StrCat("no ", what));
-    return absl::OkStatus();
-  }
-  Table table(std::move(columns));
-  for (const Item& item : *items) table.AddRow(row(item));
-  output->PrintTable(table);
-  return absl::OkStatus();
-}
-
 std::string InVhost(absl::string_view what, const Connection& connection) {
   return absl::StrCat(what, " in vhost '", OneLine(connection.vhost_name()),
                       "'");
@@ -73,7 +52,7 @@ absl::Status ListExchanges(const ListFlags& flags, Connection* connection,
   v1::ListExchangesRequest request;
   request.set_vhost(connection->vhost());
   request.set_name_prefix(flags.prefix);
-  return Print(
+  return PrintItems(
       FetchExchanges(connection, request),
       {{"NAME"}, {"TYPE"}, {"FLAGS"}, {"ARGUMENTS"}},
       [](const v1::Exchange& exchange) -> std::vector<std::string> {
@@ -91,7 +70,7 @@ absl::Status ListQueues(const ListFlags& flags, Connection* connection,
   v1::ListQueuesRequest request;
   request.set_vhost(connection->vhost());
   request.set_name_prefix(flags.prefix);
-  return Print(
+  return PrintItems(
       FetchQueues(connection, request),
       {{"NAME"},
        {"READY", Align::kRight},
@@ -122,7 +101,7 @@ absl::Status ListBindings(const ListFlags& flags, Connection* connection,
   if (flags.destination->count() > 0) {
     request.set_destination(flags.destination_name);
   }
-  return Print(
+  return PrintItems(
       FetchBindings(connection, request),
       {{"SOURCE"}, {"TO"}, {"DESTINATION"}, {"ROUTING KEY"}, {"ARGUMENTS"}},
       [](const v1::Binding& binding) -> std::vector<std::string> {
@@ -139,7 +118,7 @@ absl::Status ListConsumers(const ListFlags& flags, Connection* connection,
   v1::ListConsumersRequest request;
   request.set_vhost(connection->vhost());
   request.set_queue(flags.queue);
-  return Print(
+  return PrintItems(
       FetchConsumers(connection, request),
       {{"QUEUE"},
        {"CONSUMER TAG"},
@@ -167,7 +146,7 @@ absl::Status ListPolicies(const ListFlags&, Connection* connection,
                           Output* output) {
   v1::ListPoliciesRequest request;
   request.set_vhost(std::string(connection->vhost_name()));
-  return Print(
+  return PrintItems(
       FetchPolicies(connection, request),
       {{"NAME"},
        {"PATTERN"},
@@ -184,7 +163,7 @@ absl::Status ListPolicies(const ListFlags&, Connection* connection,
 
 absl::Status ListVhosts(const ListFlags&, Connection* connection,
                         Output* output) {
-  return Print(
+  return PrintItems(
       FetchVhosts(connection),
       {{"NAME"}, {"LIMITS"}, {"TAGS"}, {"DESCRIPTION"}},
       [](const v1::Vhost& vhost) -> std::vector<std::string> {
@@ -223,7 +202,8 @@ void AddList(CLI::App* group, const std::string& what,
 void AddListCommands(CLI::App* app, int* exit_code) {
   CLI::App* group = AddGroup(
       app, "list",
-      "Show exchanges, queues, bindings, consumers, policies or vhosts");
+      "Show exchanges, queues, bindings, consumers, policies, vhosts, users or "
+      "permissions");
   const auto with_prefix = [](CLI::App* command, ListFlags* flags) {
     command
         ->add_option("--prefix", flags->prefix,
@@ -269,6 +249,7 @@ void AddListCommands(CLI::App* app, int* exit_code) {
   AddList(group, "vhosts", "Show the virtual hosts",
           {"kelpmq list vhosts", "kelpmq list vhosts --json"}, exit_code,
           &ListVhosts, [](CLI::App*, ListFlags*) {});
+  AddUserLists(group, exit_code);
 }
 
 }  // namespace kelpmq::service::cli

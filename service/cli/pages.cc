@@ -71,4 +71,24 @@ absl::StatusOr<std::vector<v1::Vhost>> FetchVhosts(Connection* connection) {
                     v1::ListVhostsRequest(), &v1::ListVhostsResponse::vhosts);
 }
 
+absl::StatusOr<std::vector<v1::User>> FetchUsers(Connection* connection) {
+  return FetchPages(connection, connection->admin(),
+                    &v1::AdminService::Stub::ListUsers, v1::ListUsersRequest(),
+                    &v1::ListUsersResponse::users);
+}
+
+absl::StatusOr<std::vector<v1::Permission>> FetchPermissions(
+    Connection* connection, const v1::ListPermissionsRequest& request) {
+  return FetchPages(connection, connection->admin(),
+                    &v1::AdminService::Stub::ListPermissions, request,
+                    &v1::ListPermissionsResponse::permissions);
+}
+
+absl::StatusOr<std::vector<v1::TopicPermission>> FetchTopicPermissions(
+    Connection* connection, const v1::ListTopicPermissionsRequest& request) {
+  return FetchPages(connection, connection->admin(),
+                    &v1::AdminService::Stub::ListTopicPermissions, request,
+                    &v1::ListTopicPermissionsResponse::permissions);
+}
+
 }  // namespace kelpmq::service::cli

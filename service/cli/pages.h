@@ -20,6 +20,11 @@ absl::StatusOr<std::vector<v1::ConsumerInfo>> FetchConsumers(
 absl::StatusOr<std::vector<v1::Policy>> FetchPolicies(
     Connection* connection, const v1::ListPoliciesRequest& request);
 absl::StatusOr<std::vector<v1::Vhost>> FetchVhosts(Connection* connection);
+absl::StatusOr<std::vector<v1::User>> FetchUsers(Connection* connection);
+absl::StatusOr<std::vector<v1::Permission>> FetchPermissions(
+    Connection* connection, const v1::ListPermissionsRequest& request);
+absl::StatusOr<std::vector<v1::TopicPermission>> FetchTopicPermissions(
+    Connection* connection, const v1::ListTopicPermissionsRequest& request);
 
 }  // namespace kelpmq::service::cli
 

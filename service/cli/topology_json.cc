@@ -111,4 +111,32 @@ Json JsonOf(const v1::Vhost& vhost) {
   return json;
 }
 
+Json JsonOf(const v1::User& user) {
+  Json json;
+  json["name"] = user.name();
+  json["tags"] = Json::array();
+  for (const std::string& tag : user.tags()) json["tags"].push_back(tag);
+  return json;
+}
+
+Json JsonOf(const v1::Permission& permission) {
+  Json json;
+  json["vhost"] = permission.vhost();
+  json["user"] = permission.user();
+  json["configure"] = permission.configure();
+  json["write"] = permission.write();
+  json["read"] = permission.read();
+  return json;
+}
+
+Json JsonOf(const v1::TopicPermission& permission) {
+  Json json;
+  json["vhost"] = permission.vhost();
+  json["user"] = permission.user();
+  json["exchange"] = permission.exchange();
+  json["write"] = permission.write();
+  json["read"] = permission.read();
+  return json;
+}
+
 }  // namespace kelpmq::service::cli

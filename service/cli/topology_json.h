@@ -17,6 +17,9 @@ nlohmann::ordered_json JsonOf(const v1::Binding& binding);
 nlohmann::ordered_json JsonOf(const v1::ConsumerInfo& consumer);
 nlohmann::ordered_json JsonOf(const v1::Policy& policy);
 nlohmann::ordered_json JsonOf(const v1::Vhost& vhost);
+nlohmann::ordered_json JsonOf(const v1::User& user);
+nlohmann::ordered_json JsonOf(const v1::Permission& permission);
+nlohmann::ordered_json JsonOf(const v1::TopicPermission& permission);
 
 // "queue" or "exchange".
 absl::string_view NameOf(v1::DestinationType type);

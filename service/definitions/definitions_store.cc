@@ -78,10 +78,10 @@ absl::StatusOr<ImportResult> DefinitionsStore::Import(
     return DefinitionsError("tokens", "belong into a users file");
   }
   const std::unique_ptr<Engine> scratch = make_scratch_();
-  absl::Status valid =
-      Validate(*definitions, engine_, *users_, scratch.get());
-  if (!valid.ok()) return valid;
   ImportResult result;
+  absl::Status valid =
+      Validate(engine_, *users_, scratch.get(), &*definitions, &result);
+  if (!valid.ok()) return valid;
   for (const auto& [key, section] : definitions->kept.items()) {
     result.ignored_sections.push_back(key);
   }

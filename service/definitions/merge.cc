@@ -281,8 +281,8 @@ absl::Status Merge(const Definitions& definitions, MergeMode mode,
   return Run(definitions, &merger);
 }
 
-absl::Status Validate(const Definitions& definitions, Engine* engine,
-                      const UserStore& users, Engine* scratch) {
+absl::Status Validate(Engine* engine, const UserStore& users, Engine* scratch,
+                      Definitions* definitions, ImportResult* result) {
   ImportResult ignored;
   UserStore scratch_users(UserStore::Guest::kNo);
   for (const User& user : users.ListUsers("", SIZE_MAX)) {
@@ -291,43 +291,51 @@ absl::Status Validate(const Definitions& definitions, Engine* engine,
   Merger merger(MergeMode::kApply, scratch, &scratch_users, &ignored);
   Borrower borrower(engine, scratch);
 
-  Definitions own;  // what brings vhosts
-  own.vhosts = definitions.vhosts;
-  absl::Status status = Run(own, &merger);
+  Definitions vhosts;  // what brings vhosts
+  vhosts.vhosts = definitions->vhosts;
+  absl::Status status = Run(vhosts, &merger);
   if (!status.ok()) return status;
   const auto vhost_of = [&borrower](const auto& item) {
     return borrower.Vhost(item.vhost);
   };
   for (absl::Status known :
-       {ForAll(definitions.permissions, "permissions", vhost_of),
-        ForAll(definitions.topic_permissions, "topic_permissions", vhost_of),
-        ForAll(definitions.policies, "policies", vhost_of),
-        ForAll(definitions.exchanges, "exchanges", vhost_of),
-        ForAll(definitions.queues, "queues", vhost_of),
-        ForAll(definitions.bindings, "bindings", vhost_of)}) {
+       {ForAll(definitions->permissions, "permissions", vhost_of),
+        ForAll(definitions->topic_permissions, "topic_permissions", vhost_of),
+        ForAll(definitions->policies, "policies", vhost_of),
+        ForAll(definitions->exchanges, "exchanges", vhost_of),
+        ForAll(definitions->queues, "queues", vhost_of),
+        ForAll(definitions->bindings, "bindings", vhost_of)}) {
     if (!known.ok()) return known;
   }
-  Definitions things = definitions;
   const std::vector<InVhost<BindingSpec>> bindings =
-      std::exchange(things.bindings, {});
-  status = Run(things, &merger);
-  if (!status.ok()) return status;
-  for (const InVhost<BindingSpec>& binding : bindings) {
-    borrower.Exchange(binding.vhost, binding.spec.source);
-    if (binding.spec.kind == DestinationKind::kQueue) {
-      borrower.Queue(binding.vhost, binding.spec.destination);
-    } else {
-      borrower.Exchange(binding.vhost, binding.spec.destination);
-    }
-  }
-  own = Definitions();
-  own.bindings = bindings;
-  status = Run(own, &merger);
+      std::exchange(definitions->bindings, {});
+  status = Run(*definitions, &merger);
   if (!status.ok()) return status;
   // Two things of one name in a document that differ.
-  if (ignored.conflicts.empty()) return absl::OkStatus();
-  return MakeError(Reason::kInvalidValue,
-                   absl::StrCat("definitions: ", ignored.conflicts[0]));
+  if (!ignored.conflicts.empty()) {
+    return MakeError(Reason::kInvalidValue,
+                     absl::StrCat("definitions: ", ignored.conflicts[0]));
+  }
+  return ForAll(
+      bindings, "bindings", [&](const InVhost<BindingSpec>& binding) {
+        borrower.Exchange(binding.vhost, binding.spec.source);
+        if (binding.spec.kind == DestinationKind::kQueue) {
+          borrower.Queue(binding.vhost, binding.spec.destination);
+        } else {
+          borrower.Exchange(binding.vhost, binding.spec.destination);
+        }
+        absl::Status bound = merger.Binding(binding);
+        if (bound.ok()) {
+          definitions->bindings.push_back(binding);
+        } else if (HasReason(bound, Reason::kExchangeNotFound) ||
+                   HasReason(bound, Reason::kQueueNotFound)) {
+          result->conflicts.push_back(absl::StrCat(
+              "a binding from '", binding.spec.source, "' to '",
+              binding.spec.destination, "' was left out: ", bound.message()));
+          return absl::OkStatus();
+        }
+        return bound;
+      });
 }
 
 }  // namespace kelpmq::service

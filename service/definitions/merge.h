@@ -19,10 +19,12 @@ absl::Status Merge(const Definitions& definitions, MergeMode mode,
                    Engine* engine, UserStore* users, ImportResult* result);
 
 // Whether Merge would succeed: tries everything out on `scratch`, an empty
-// engine, to which it brings what the document needs of `engine`.
-// INVALID_VALUE, with the place in the document and what the engine says.
-absl::Status Validate(const Definitions& definitions, Engine* engine,
-                      const UserStore& users, Engine* scratch);
+// engine, to which it brings what the document needs of `engine`. Bindings of
+// what is neither here nor there are taken out and named in the conflicts:
+// RabbitMQ writes such ones, since it leaves internal exchanges out.
+//   INVALID_VALUE, with the place in the document and what the engine says
+absl::Status Validate(Engine* engine, const UserStore& users, Engine* scratch,
+                      Definitions* definitions, ImportResult* result);
 
 }  // namespace kelpmq::service
 

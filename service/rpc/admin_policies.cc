@@ -65,7 +65,8 @@ v1::Policy FromPolicy(const PolicyInfo& info) {
 
 }  // namespace
 
-void AdminService::PutPolicy(v1::PutPolicyRequest request,
+void AdminService::PutPolicy(const CallContext& context,
+                             v1::PutPolicyRequest request,
                              Reply<v1::PutPolicyResponse> reply) {
   absl::Status vhost = CheckName("vhost", request.policy().vhost());
   if (!vhost.ok()) return reply(std::move(vhost));
@@ -82,7 +83,8 @@ void AdminService::PutPolicy(v1::PutPolicyRequest request,
       });
 }
 
-void AdminService::DeletePolicy(v1::DeletePolicyRequest request,
+void AdminService::DeletePolicy(const CallContext& context,
+                                v1::DeletePolicyRequest request,
                                 Reply<v1::DeletePolicyResponse> reply) {
   for (const std::string* name : {&request.vhost(), &request.name()}) {
     absl::Status valid = CheckName("policy", *name);
@@ -98,7 +100,8 @@ void AdminService::DeletePolicy(v1::DeletePolicyRequest request,
       });
 }
 
-void AdminService::ListPolicies(v1::ListPoliciesRequest request,
+void AdminService::ListPolicies(const CallContext& context,
+                                v1::ListPoliciesRequest request,
                                 Reply<v1::ListPoliciesResponse> reply) {
   absl::Status name = CheckName("vhost", request.vhost());
   if (!name.ok()) return reply(std::move(name));

@@ -1,22 +1,19 @@
 #include "service/rpc/admin_service.h"
 
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "service/auth/vhost_access.h"
 #include "service/base/error.h"
+#include "service/rpc/admin_audit.h"
 #include "service/rpc/convert.h"
 #include "service/rpc/paging.h"
 #include "service/rpc/stream_errors.h"
-#include "service/rpc/unsupported.h"
 
 namespace kelpmq::service {
 namespace {
 
 constexpr absl::string_view kService = "/kelpmq.v1.AdminService/";
-
-// Who everybody is on a server without configured users.
-constexpr absl::string_view kGuest = "guest";
 
 // Text for the client, in the status of its streams: trailers are small.
 constexpr size_t kMaxReasonBytes = 1024;
@@ -55,7 +52,7 @@ v1::SessionInfo FromSession(const Sessions::Listed& listed) {
   v1::SessionInfo session;
   session.set_session_ref(listed.session_ref);
   session.set_vhost(listed.session.vhost);
-  session.set_user(std::string(kGuest));
+  session.set_user(UserOf(listed.session.login));
   session.set_client_name(listed.session.client_name);
   session.set_peer(listed.session.peer);
   *session.mutable_open_time() = FromTime(listed.open_time);
@@ -67,73 +64,82 @@ v1::SessionInfo FromSession(const Sessions::Listed& listed) {
   return session;
 }
 
-// What a request changes, for the log; nothing of a request that only asks.
-template <typename Request>
-std::optional<std::string> SubjectOf(const Request&) {
-  return std::nullopt;
-}
-std::optional<std::string> SubjectOf(const v1::PutVhostRequest& request) {
-  return request.vhost().name();
-}
-std::optional<std::string> SubjectOf(const v1::DeleteVhostRequest& request) {
-  return request.name();
-}
-std::optional<std::string> SubjectOf(const v1::PutPolicyRequest& request) {
-  return request.policy().name();
-}
-std::optional<std::string> SubjectOf(const v1::DeletePolicyRequest& request) {
-  return request.name();
-}
-std::optional<std::string> SubjectOf(const v1::EndSessionRequest& request) {
-  return request.session_ref();
-}
-
 }  // namespace
 
 template <typename Request, typename Response>
 void AdminService::Add(MethodTable* table, absl::string_view rpc,
-                       void (AdminService::*method)(Request, Reply<Response>)) {
+                       void (AdminService::*method)(const CallContext&, Request,
+                                                    Reply<Response>)) {
   AddUnary<Request, Response>(
       table, absl::StrCat(kService, rpc), MethodTable::WhileDraining::kAllow,
-      [this, method, rpc = std::string(rpc)](
+      [this, method](CallContext context, Request request,
+                     Reply<Response> reply) {
+        (this->*method)(context, std::move(request), std::move(reply));
+      },
+      MethodTable::OpenTo::kAdministrators);
+}
+
+template <typename Request, typename Response>
+void AdminService::AddChange(MethodTable* table, absl::string_view rpc,
+                             void (AdminService::*method)(const CallContext&,
+                                                          Request,
+                                                          Reply<Response>)) {
+  AddUnary<Request, Response>(
+      table, absl::StrCat(kService, rpc), MethodTable::WhileDraining::kAllow,
+      [this, method, action = std::string(rpc)](
           CallContext context, Request request, Reply<Response> reply) {
-        std::optional<std::string> subject = SubjectOf(request);
-        if (subject.has_value()) {
-          reply = [log = log_, rpc, peer = std::move(context.peer),
-                   subject = *std::move(subject), reply = std::move(reply)](
-                      absl::StatusOr<Response> response) mutable {
-            log->Info("administration",
-                      {{"rpc", rpc},
-                       {"subject", subject},
-                       {"peer", peer},
-                       {"outcome",
-                        absl::StatusCodeToString(response.status().code())}});
-            std::move(reply)(std::move(response));
-          };
-        }
-        (this->*method)(std::move(request), std::move(reply));
-      });
+        AuditEvent event{action, UserOf(context.login), context.peer,
+                         SubjectOf(request), ""};
+        (this->*method)(
+            context, std::move(request),
+            [this, event = std::move(event), reply = std::move(reply)](
+                absl::StatusOr<Response> response) mutable {
+              event.outcome =
+                  absl::StatusCodeToString(response.status().code());
+              if (audit_ != nullptr) audit_->Write(event);
+              reply(std::move(response));
+            });
+      },
+      MethodTable::OpenTo::kAdministrators);
 }
 
 void AdminService::Register(MethodTable* table) {
-  Add(table, "PutVhost", &AdminService::PutVhost);
-  Add(table, "DeleteVhost", &AdminService::DeleteVhost);
+  AddChange(table, "PutVhost", &AdminService::PutVhost);
+  AddChange(table, "DeleteVhost", &AdminService::DeleteVhost);
   Add(table, "ListVhosts", &AdminService::ListVhosts);
-  Add(table, "PutPolicy", &AdminService::PutPolicy);
-  Add(table, "DeletePolicy", &AdminService::DeletePolicy);
+  AddChange(table, "PutUser", &AdminService::PutUser);
+  AddChange(table, "DeleteUser", &AdminService::DeleteUser);
+  Add(table, "ListUsers", &AdminService::ListUsers);
+  AddChange(table, "SetPermission", &AdminService::SetPermission);
+  AddChange(table, "ClearPermission", &AdminService::ClearPermission);
+  Add(table, "ListPermissions", &AdminService::ListPermissions);
+  AddChange(table, "SetTopicPermission", &AdminService::SetTopicPermission);
+  AddChange(table, "ClearTopicPermission", &AdminService::ClearTopicPermission);
+  Add(table, "ListTopicPermissions", &AdminService::ListTopicPermissions);
+  AddChange(table, "PutPolicy", &AdminService::PutPolicy);
+  AddChange(table, "DeletePolicy", &AdminService::DeletePolicy);
   Add(table, "ListPolicies", &AdminService::ListPolicies);
   Add(table, "ListSessions", &AdminService::ListSessions);
-  Add(table, "EndSession", &AdminService::EndSession);
-  for (const absl::string_view rpc :
-       {"PutUser", "DeleteUser", "ListUsers", "SetPermission",
-        "ClearPermission", "ListPermissions", "SetTopicPermission",
-        "ClearTopicPermission", "ListTopicPermissions", "ExportDefinitions",
-        "ImportDefinitions"}) {
-    AddUnsupported(table, absl::StrCat(kService, rpc));
-  }
+  AddChange(table, "EndSession", &AdminService::EndSession);
+  AddChange(table, "ImportDefinitions", &AdminService::ImportDefinitions);
+  Add(table, "ExportDefinitions", &AdminService::ExportDefinitions);
 }
 
-void AdminService::PutVhost(v1::PutVhostRequest request,
+void AdminService::Recheck(Closure done) {
+  streams_->RecheckAccess();
+  sessions_->EndRefused(
+      [this](const SessionInfo& session) -> absl::Status {
+        if (session.login == nullptr) return absl::OkStatus();
+        if (users_->FindUser(UserOf(session.login)) == nullptr) {
+          return CheckStillValid(session.login, absl::InfinitePast());
+        }
+        return VhostAccess(session.login, session.vhost).CheckVhost();
+      },
+      std::move(done));
+}
+
+void AdminService::PutVhost(const CallContext& context,
+                            v1::PutVhostRequest request,
                             Reply<v1::PutVhostResponse> reply) {
   const v1::Vhost& vhost = request.vhost();
   absl::Status status = CheckVhostRequest(vhost);
@@ -147,16 +153,26 @@ void AdminService::PutVhost(v1::PutVhostRequest request,
   if (vhost.has_max_connections()) {
     info.max_connections = vhost.max_connections();
   }
-  engine_->PutVhost(std::move(info), [reply = std::move(reply)](
-                                         absl::StatusOr<bool> created) mutable {
-    if (!created.ok()) return reply(std::move(created).status());
-    v1::PutVhostResponse response;
-    response.set_created(*created);
-    reply(std::move(response));
-  });
+  engine_->PutVhost(
+      std::move(info),
+      [this, vhost = vhost.name(), user = UserOf(context.login),
+       reply = std::move(reply)](absl::StatusOr<bool> created) mutable {
+        if (!created.ok()) return reply(std::move(created).status());
+        // As RabbitMQ's management API: who makes it may use it.
+        const AccountRef account = users_->FindUser(user);
+        if (*created && account != nullptr && !account->unrestricted) {
+          absl::Status set =
+              users_->SetPermission({std::move(vhost), user, ".*", ".*", ".*"});
+          if (!set.ok()) return reply(std::move(set));
+        }
+        v1::PutVhostResponse response;
+        response.set_created(*created);
+        reply(std::move(response));
+      });
 }
 
-void AdminService::DeleteVhost(v1::DeleteVhostRequest request,
+void AdminService::DeleteVhost(const CallContext& context,
+                               v1::DeleteVhostRequest request,
                                Reply<v1::DeleteVhostResponse> reply) {
   const std::string& name = request.name();
   if (name.empty()) {
@@ -172,6 +188,7 @@ void AdminService::DeleteVhost(v1::DeleteVhostRequest request,
     v1::DeleteVhostResponse response;
     response.set_deleted(*deleted);
     if (!*deleted) return reply(std::move(response));
+    users_->ForgetVhost(name);
     streams_->EndVhost(name);
     sessions_->EndVhost(
         name, VhostGoneError(name),
@@ -181,7 +198,8 @@ void AdminService::DeleteVhost(v1::DeleteVhostRequest request,
   });
 }
 
-void AdminService::ListVhosts(v1::ListVhostsRequest request,
+void AdminService::ListVhosts(const CallContext& context,
+                              v1::ListVhostsRequest request,
                               Reply<v1::ListVhostsResponse> reply) {
   const PageScope scope("ListVhosts", {});
   auto page = scope.Read(request.page_size(), request.page_token());
@@ -202,7 +220,8 @@ void AdminService::ListVhosts(v1::ListVhostsRequest request,
       });
 }
 
-void AdminService::ListSessions(v1::ListSessionsRequest request,
+void AdminService::ListSessions(const CallContext& context,
+                                v1::ListSessionsRequest request,
                                 Reply<v1::ListSessionsResponse> reply) {
   absl::Status name = CheckName("vhost", request.vhost());
   if (!name.ok()) return reply(std::move(name));
@@ -223,7 +242,8 @@ void AdminService::ListSessions(v1::ListSessionsRequest request,
   reply(std::move(response));
 }
 
-void AdminService::EndSession(v1::EndSessionRequest request,
+void AdminService::EndSession(const CallContext& context,
+                              v1::EndSessionRequest request,
                               Reply<v1::EndSessionResponse> reply) {
   if (request.reason().size() > kMaxReasonBytes) {
     return reply(

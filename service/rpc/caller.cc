@@ -8,21 +8,47 @@
 
 namespace kelpmq::service {
 
-absl::StatusOr<Caller> ResolveCaller(Sessions* sessions,
+absl::StatusOr<Caller> ResolveCaller(const Engine& engine, Sessions* sessions,
+                                     const LoginRef& login,
                                      const std::string& default_vhost,
                                      const std::string& vhost,
                                      const std::string& session_id) {
   if (absl::Status status = CheckName("vhost", vhost); !status.ok()) {
     return status;
   }
+  Caller caller;
   if (session_id.empty()) {
-    return Caller{vhost.empty() ? default_vhost : vhost, kNoOwner};
+    caller.vhost = vhost.empty() ? default_vhost : vhost;
+  } else {
+    absl::Status own = sessions->CheckUser(session_id, login);
+    if (!own.ok()) return own;
+    auto session = sessions->Use(session_id);
+    if (!session.ok()) return std::move(session).status();
+    absl::Status status = CheckSessionVhost(vhost, *session);
+    if (!status.ok()) return status;
+    caller.vhost = std::move(session->vhost);
+    caller.owner = session->owner;
   }
-  auto session = sessions->Use(session_id);
-  if (!session.ok()) return std::move(session).status();
-  absl::Status status = CheckSessionVhost(vhost, *session);
-  if (!status.ok()) return status;
-  return Caller{std::move(session->vhost), session->owner};
+  caller.access = VhostAccess(login, caller.vhost);
+  absl::Status access = CheckVhostAccess(engine, caller.vhost, &caller.access);
+  if (!access.ok()) return access;
+  return caller;
+}
+
+absl::Status CheckVhostAccess(const Engine& engine, const std::string& vhost,
+                              VhostAccess* access) {
+  absl::Status allowed = access->CheckVhost();
+  if (allowed.ok()) return allowed;
+  absl::Status known = engine.CheckVhost(vhost);
+  return known.ok() ? allowed : known;
+}
+
+absl::Status CheckStreamAccess(const Engine& engine, const LoginRef& login,
+                               const std::string& vhost, absl::Time now) {
+  absl::Status valid = CheckStillValid(login, now);
+  if (!valid.ok()) return valid;
+  VhostAccess access(login, vhost);
+  return CheckVhostAccess(engine, vhost, &access);
 }
 
 absl::Status CheckSessionVhost(const std::string& vhost,

@@ -45,7 +45,8 @@ void AddQuery(MethodTable* methods, absl::string_view name, Query query) {
           return;
         }
         std::move(reply)(std::move(response));
-      });
+      },
+      MethodTable::OpenTo::kAdministrators);  // it names who is connected
 }
 
 }  // namespace

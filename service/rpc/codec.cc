@@ -59,7 +59,7 @@ class UnaryHandler : public CallHandler {
                              "the call carried no request message"));
       return;
     }
-    CallContext context{call->peer(), call->deadline(), call};
+    CallContext context{call->peer(), call->deadline(), call, call->login()};
     (*method_)(std::move(context), std::move(message), UnaryReply(call));
   }
 
@@ -103,11 +103,14 @@ grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message) {
 
 void AddRawUnary(MethodTable* table, std::string path,
                  MethodTable::WhileDraining while_draining,
-                 RawUnaryMethod method) {
+                 RawUnaryMethod method, MethodTable::OpenTo open_to) {
   auto shared = std::make_shared<const RawUnaryMethod>(std::move(method));
-  table->Add(std::move(path), while_draining, [shared = std::move(shared)] {
-    return std::make_shared<UnaryHandler>(shared);
-  });
+  table->Add(
+      std::move(path), while_draining,
+      [shared = std::move(shared)] {
+        return std::make_shared<UnaryHandler>(shared);
+      },
+      MethodTable::Kind::kCall, open_to);
 }
 
 }  // namespace kelpmq::service

@@ -32,6 +32,7 @@ struct CallContext {
   std::string peer;
   absl::Time deadline = absl::InfiniteFuture();
   CallRef call;  // to ask whether it is cancelled
+  LoginRef login;
 };
 
 template <typename Response>
@@ -43,34 +44,36 @@ using RawUnaryMethod = std::function<void(
     CallContext context, grpc::ByteBuffer request, RawReply reply)>;
 void AddRawUnary(MethodTable* table, std::string path,
                  MethodTable::WhileDraining while_draining,
-                 RawUnaryMethod method);
+                 RawUnaryMethod method,
+                 MethodTable::OpenTo open_to = MethodTable::OpenTo::kUsers);
 
 // Serves `path` with `method`, which answers by calling `reply` once, from any
 // thread, now or later.
 template <typename Request, typename Response>
-void AddUnary(
-    MethodTable* table, std::string path,
-    MethodTable::WhileDraining while_draining,
-    std::function<void(CallContext, Request, Reply<Response>)> method) {
-  AddRawUnary(table, std::move(path), while_draining,
-              [method = std::move(method)](
-                  CallContext context, grpc::ByteBuffer bytes, RawReply reply) {
-                Request request;
-                if (absl::Status parsed = Parse(bytes, &request);
-                    !parsed.ok()) {
-                  std::move(reply)(std::move(parsed));
-                  return;
-                }
-                method(std::move(context), std::move(request),
-                       [reply = std::move(reply)](
-                           absl::StatusOr<Response> response) mutable {
-                         if (!response.ok()) {
-                           std::move(reply)(std::move(response).status());
-                           return;
-                         }
-                         std::move(reply)(Serialize(*response));
-                       });
-              });
+void AddUnary(MethodTable* table, std::string path,
+              MethodTable::WhileDraining while_draining,
+              std::function<void(CallContext, Request, Reply<Response>)> method,
+              MethodTable::OpenTo open_to = MethodTable::OpenTo::kUsers) {
+  AddRawUnary(
+      table, std::move(path), while_draining,
+      [method = std::move(method)](CallContext context, grpc::ByteBuffer bytes,
+                                   RawReply reply) {
+        Request request;
+        if (absl::Status parsed = Parse(bytes, &request); !parsed.ok()) {
+          std::move(reply)(std::move(parsed));
+          return;
+        }
+        method(std::move(context), std::move(request),
+               [reply = std::move(reply)](
+                   absl::StatusOr<Response> response) mutable {
+                 if (!response.ok()) {
+                   std::move(reply)(std::move(response).status());
+                   return;
+                 }
+                 std::move(reply)(Serialize(*response));
+               });
+      },
+      open_to);
 }
 
 }  // namespace kelpmq::service

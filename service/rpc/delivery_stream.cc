@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
+#include "service/rpc/caller.h"
 #include "service/rpc/convert.h"
 #include "service/rpc/stream_errors.h"
 #include "service/rpc/stream_requests.h"
@@ -48,7 +49,10 @@ DeliveryStream::DeliveryStream(const MessagingContext* context, CallRef call,
       call_(std::move(call)),
       framing_(std::move(framing)),
       read_more_(std::move(read_more)),
-      lease_(std::make_shared<Lease>(Leases::NewId(), context->engine)) {}
+      lease_(std::make_shared<Lease>(Leases::NewId(), context->engine)),
+      login_(call_->login()) {
+  lease_->set_user(UserOf(login_));
+}
 
 absl::Status DeliveryStream::Open(const v1::StreamOptions& options) {
   // The session's end, or the server's, may come as soon as they know of the
@@ -90,6 +94,9 @@ absl::Status DeliveryStream::Bind(const v1::StreamOptions& options) {
     vhost_ = context_->VhostOrDefault(options.vhost());
     owner_ = context_->sessions->NewOwner();
   } else {
+    absl::Status own =
+        context_->sessions->CheckUser(options.session_id(), login_);
+    if (!own.ok()) return own;
     absl::StatusOr<Sessions::Attachment> session = context_->sessions->Attach(
         options.session_id(), weak_from_this(), SessionUse::kStream);
     if (!session.ok()) return session.status();
@@ -115,6 +122,11 @@ absl::Status DeliveryStream::Bind(const v1::StreamOptions& options) {
   if (absl::Status known = context_->engine->CheckVhost(vhost_); !known.ok()) {
     return known;
   }
+  // So does a change of what the user may do.
+  access_ = VhostAccess(login_, vhost_);
+  absl::Status access = CheckStreamAccess(*context_->engine, login_, vhost_,
+                                          context_->clock->Now());
+  if (!access.ok()) return access;
   ScheduleHeartbeat(context_->clock->Now() + heartbeat_interval_);
   return absl::OkStatus();
 }
@@ -377,6 +389,12 @@ void DeliveryStream::Get(const v1::StreamGet& get) {
   if (absl::Status valid = CheckName("queue", get.queue()); !valid.ok()) {
     return GotError(request_id, valid);
   }
+  if (absl::Status allowed =
+          access_.Check(VhostAccess::Permission::kRead,
+                        VhostAccess::Resource::kQueue, get.queue());
+      !allowed.ok()) {
+    return GotError(request_id, allowed);
+  }
   const uint32_t wanted =
       std::min(std::max(get.max_messages(), 1u), kMaxGetMessages);
   const std::optional<Barrier::Ticket> ticket = Begin();
@@ -537,6 +555,22 @@ void DeliveryStream::Drain(absl::Time deadline) {
 }
 
 void DeliveryStream::EndForDrain() { End(ServerDrainingError()); }
+
+void DeliveryStream::RecheckAccess() {
+  absl::Status allowed = CheckStreamAccess(*context_->engine, login_, vhost_,
+                                           context_->clock->Now());
+  if (!allowed.ok()) return End(std::move(allowed));
+  std::vector<std::pair<ConsumerKey, ConsumerRef>> consumers;
+  {
+    MutexLock lock(&lease_->mu());
+    for (const auto& [key, consumer] : consumers_) {
+      if (consumer.ref.queue != nullptr) {
+        consumers.emplace_back(key, consumer.ref);
+      }
+    }
+  }
+  CancelRevoked(consumers);
+}
 
 void DeliveryStream::EndVhost(absl::string_view vhost) {
   if (vhost == vhost_) End(VhostGoneError(vhost));

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "kelpmq/v1/messaging.pb.h"
+#include "service/auth/vhost_access.h"
 #include "service/rpc/barrier.h"
 #include "service/rpc/lease.h"
 #include "service/rpc/messaging_context.h"
@@ -106,6 +107,7 @@ class DeliveryStream : public DeliverySink,
   void Drain(absl::Time deadline) override;
   void EndForDrain() override;
   void EndVhost(absl::string_view vhost) override;
+  void RecheckAccess() override;
 
  private:
   // What a client asks of a consumer, with its place in the stream's order.
@@ -148,6 +150,9 @@ class DeliveryStream : public DeliverySink,
   void Cancelled(ConsumerKey key, CancelReason reason, absl::Status error,
                  uint64_t required_bytes);
   void Wake(const std::vector<ConsumerKey>& keys);
+  // Cancels those whose queue the user may not read any more.
+  void CancelRevoked(
+      const std::vector<std::pair<ConsumerKey, ConsumerRef>>& consumers);
 
   // A ticket for an operation; none once the stream has begun to end: what
   // comes after that has no effect.
@@ -177,11 +182,15 @@ class DeliveryStream : public DeliverySink,
   OwnerId owner_ = kNoOwner;
   std::string client_name_;
   Sessions::Attachment session_;
+  LoginRef login_;
   uint32_t max_response_bytes_ = 0;
   uint32_t max_batch_messages_ = 0;
   size_t max_batch_bytes_ = 0;
   absl::Duration heartbeat_interval_;
   std::unique_ptr<StreamWindow> window_;  // never null after Open
+
+  // Used by requests, which come one at a time.
+  VhostAccess access_;
 
   // All guarded by lease_->mu().
   State state_ = State::kOpen;

@@ -6,12 +6,12 @@
 
 namespace kelpmq::service {
 
-GenericCall::GenericCall(Owner* owner)
-    : owner_(owner), transport_(std::make_unique<Transport>()) {}
+GenericCall::GenericCall(grpc::ServerCompletionQueue* queue, Owner* owner)
+    : queue_(queue), owner_(owner), transport_(std::make_unique<Transport>()) {}
 
 void GenericCall::Accept(grpc::AsyncGenericService* service,
                          grpc::ServerCompletionQueue* queue, Owner* owner) {
-  std::shared_ptr<GenericCall> call(new GenericCall(owner));
+  std::shared_ptr<GenericCall> call(new GenericCall(queue, owner));
   call->self_ = call;
   Transport* transport = call->transport_.get();
   // Must precede the request. Comes back for accepted calls only.
@@ -51,6 +51,38 @@ void GenericCall::Serve(std::shared_ptr<CallHandler> handler, bool is_stream,
 
 void GenericCall::Refuse(RpcStatus status) {
   RequestEnd(End{std::nullopt, std::move(status)});
+}
+
+void GenericCall::Defer() {
+  resume_alarm_ = std::make_unique<grpc::Alarm>();
+  MutexLock lock(&mu_);
+  ++tags_out_;
+}
+
+void GenericCall::Resume(Closure decide) {
+  decide_ = std::move(decide);
+  // Due at once: what brings a tag back to the polling thread from elsewhere.
+  resume_alarm_->Set(queue_, std::chrono::system_clock::time_point(),
+                     &resume_tag_);
+}
+
+void GenericCall::OnResume(bool ok) {
+  bool gone;
+  {
+    MutexLock lock(&mu_);
+    gone = done_;
+  }
+  Closure decide = std::move(decide_);
+  if (!gone) std::move(decide)();
+  TagIsBack();
+  CloseIfOver();
+}
+
+absl::string_view GenericCall::metadata_view(absl::string_view key) const {
+  const auto& metadata = transport_->context.client_metadata();
+  auto it = metadata.find(grpc::string_ref(key.data(), key.size()));
+  if (it == metadata.end()) return absl::string_view();
+  return absl::string_view(it->second.data(), it->second.size());
 }
 
 std::string GenericCall::peer() const {
@@ -215,6 +247,7 @@ void GenericCall::CloseIfOver() {
       observer_->StreamClosed({method_, stream_peer_, is_stream_}, went);
     }
   }
+  resume_alarm_.reset();
   transport_.reset();
   owner_->OnClosed();
 }

@@ -1,6 +1,7 @@
 #ifndef KELPMQ_SERVICE_RPC_GENERIC_CALL_H_
 #define KELPMQ_SERVICE_RPC_GENERIC_CALL_H_
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/server_context.h>
 
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "service/base/executor.h"
 #include "service/base/mutex.h"
 #include "service/rpc/call_observer.h"
 #include "service/rpc/grpc_status.h"
@@ -37,7 +39,8 @@ class GenericCall : public Call,
   // Who waits for calls. Called on the polling thread.
   class Owner {
    public:
-    // An RPC has come in: decide who handles it, by Serve or Refuse.
+    // An RPC has come in: decide who handles it, by Serve or Refuse, or put
+    // that off by Defer.
     virtual void OnAccepted(GenericCall* call) = 0;
     // The last that is heard of a call, whether it was accepted or not.
     virtual void OnClosed() = 0;
@@ -51,17 +54,30 @@ class GenericCall : public Call,
   static void Accept(grpc::AsyncGenericService* service,
                      grpc::ServerCompletionQueue* queue, Owner* owner);
 
-  // Once, within OnAccepted. `observer`, which must outlive the server, or
-  // null, hears of failures and, if the call is a stream, of its beginning and
-  // end.
+  // One of them once, within OnAccepted or what was given to Resume. `observer`,
+  // which must outlive the server, or null, hears of failures and, if the call
+  // is a stream, of its beginning and end.
   void Serve(std::shared_ptr<CallHandler> handler, bool is_stream,
              CallObserver* observer);
   void Refuse(RpcStatus status);
+
+  // Within OnAccepted: whoever calls this has to call Resume once, from any
+  // thread. `decide` then runs on the polling thread, unless the client has
+  // gone meanwhile.
+  void Defer();
+  void Resume(Closure decide);
+
+  // Before Serve.
+  void set_login(LoginRef login) { login_ = std::move(login); }
+  // Within OnAccepted: the first value of a metadata key, or empty. Lives as
+  // long as the call is not decided on.
+  absl::string_view metadata_view(absl::string_view key) const;
 
   const std::string& method() const override { return method_; }
   std::string peer() const override;
   absl::Time deadline() const override { return deadline_; }
   std::string metadata(absl::string_view key) const override;
+  LoginRef login() const override { return login_; }
   bool cancelled() const override {
     return cancelled_.load(std::memory_order_acquire);
   }
@@ -94,13 +110,14 @@ class GenericCall : public Call,
     RpcStatus status;
   };
 
-  explicit GenericCall(Owner* owner);
+  GenericCall(grpc::ServerCompletionQueue* queue, Owner* owner);
 
   void OnAccept(bool ok);
   void OnRead(bool ok);
   void OnWrite(bool ok);
   void OnFinish(bool ok);
   void OnDone(bool ok);
+  void OnResume(bool ok);
 
   void RequestEnd(End end);
   // Needs a tag counted for it.
@@ -113,10 +130,16 @@ class GenericCall : public Call,
   }
   grpc::ByteBuffer TakeRead();
 
+  grpc::ServerCompletionQueue* const queue_;
   Owner* const owner_;
   // Set by OnAccept and constant from then on.
   std::string method_;
   absl::Time deadline_ = absl::InfiniteFuture();
+  // Set before Serve and constant from then on.
+  LoginRef login_;
+  // Of a call that was deferred: made by Defer, gone when the call is over.
+  std::unique_ptr<grpc::Alarm> resume_alarm_;
+  Closure decide_;
 
   // Set by Serve and constant from then on.
   CallObserver* observer_ = nullptr;
@@ -148,6 +171,7 @@ class GenericCall : public Call,
   Tag write_tag_{this, &GenericCall::OnWrite};
   Tag finish_tag_{this, &GenericCall::OnFinish};
   Tag done_tag_{this, &GenericCall::OnDone};
+  Tag resume_tag_{this, &GenericCall::OnResume};
 };
 
 }  // namespace kelpmq::service

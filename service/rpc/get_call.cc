@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
+#include "service/rpc/caller.h"
 #include "service/rpc/codec.h"
 #include "service/rpc/convert.h"
 #include "service/rpc/delivery_wire.h"
@@ -64,12 +65,16 @@ absl::StatusOr<GetCall::Wanted> GetCall::Read(const v1::GetRequest& request) {
   }
 
   lease_ = GetLease::Create(context_);
+  lease_->set_user(UserOf(call_->login()));
   GetParams& params = wanted.params;
   params.vhost = context_->VhostOrDefault(request.vhost());
   if (!request.session_id().empty()) {
     lease_->set_on_session_end([weak = weak_from_this()] {
       if (auto self = weak.lock()) self->EndWait();
     });
+    absl::Status own =
+        context_->sessions->CheckUser(request.session_id(), call_->login());
+    if (!own.ok()) return own;
     absl::StatusOr<Sessions::Attachment> session = context_->sessions->Attach(
         request.session_id(), lease_, SessionUse::kGetLease);
     if (!session.ok()) return session.status();
@@ -85,6 +90,8 @@ absl::StatusOr<GetCall::Wanted> GetCall::Read(const v1::GetRequest& request) {
     params.owner = info.owner;
   }
   params.queue = request.queue();
+  absl::Status allowed = CheckAccess(params.vhost, params.queue);
+  if (!allowed.ok()) return allowed;
   params.holder = lease_;
   params.max_messages =
       std::min(std::max(request.max_messages(), 1u), kMaxGetMessages);
@@ -94,6 +101,16 @@ absl::StatusOr<GetCall::Wanted> GetCall::Read(const v1::GetRequest& request) {
   params.max_first_bytes =
       std::max(max_bytes, kDefaultReceiveLimit) - kResponseOverheadBytes;
   return wanted;
+}
+
+absl::Status GetCall::CheckAccess(const std::string& vhost,
+                                  const std::string& queue) const {
+  absl::Status allowed = CheckStreamAccess(*context_->engine, call_->login(),
+                                           vhost, context_->clock->Now());
+  if (!allowed.ok()) return allowed;
+  return VhostAccess(call_->login(), vhost)
+      .Check(VhostAccess::Permission::kRead, VhostAccess::Resource::kQueue,
+             queue);
 }
 
 void GetCall::OnReadDone(bool ok, grpc::ByteBuffer message) {
@@ -135,6 +152,7 @@ void GetCall::StartWait(absl::Duration wait) {
     if (auto self = weak.lock()) self->EndWait();
   });
   context_->streams->Add(shared_from_this());
+  RecheckAccess();
   // The session may have ended before there was a wait to end.
   if (!lease_->session_end().ok()) EndWait();
 }
@@ -151,9 +169,14 @@ void GetCall::OnResult(bool auto_ack, absl::Duration lease_duration,
   if (!result.ok() || result->deliveries.empty()) {
     answered_ = true;
     const absl::Status session_end = lease_->session_end();
+    // Only a wait can have outlived the permission that it began with.
+    absl::Status access;
+    if (waits_) access = CheckAccess(wait_.vhost, wait_.queue);
     lease_->Abandon([](uint64_t) {});
     if (!session_end.ok()) {
       call_->Finish(session_end);
+    } else if (!access.ok()) {
+      call_->Finish(std::move(access));
     } else if (!result.ok()) {
       call_->Finish(result.status());
     } else if (result->required_bytes > 0) {
@@ -210,6 +233,10 @@ void GetCall::OnDone(bool cancelled) {
   // What went out to nobody goes back. If the engine has yet to answer, the
   // answer finds `gone_` set.
   if (answered_ && lease_ != nullptr) lease_->Abandon([](uint64_t) {});
+}
+
+void GetCall::RecheckAccess() {
+  if (!CheckAccess(wait_.vhost, wait_.queue).ok()) EndWait();
 }
 
 void GetCall::Drain(absl::Time /*deadline*/) { EndWait(); }

@@ -33,6 +33,7 @@ class GetCall : public CallHandler,
   void Drain(absl::Time deadline) override;
   void EndForDrain() override;
   void EndVhost(absl::string_view vhost) override;
+  void RecheckAccess() override;
 
  private:
   // What the request means, checked.
@@ -43,6 +44,9 @@ class GetCall : public CallHandler,
     bool auto_ack = false;
   };
   absl::StatusOr<Wanted> Read(const v1::GetRequest& request);
+  // Whether the user may still read the queue.
+  absl::Status CheckAccess(const std::string& vhost,
+                           const std::string& queue) const;
   void StartWait(absl::Duration wait);
   void EndWait();
   void OnResult(bool auto_ack, absl::Duration lease_duration,

@@ -26,6 +26,8 @@ class GetLease : public DeliverySink,
 
   // Ends with this session, too: with what it is attached by. Before Begin.
   void set_session(Sessions::Attachment session);
+  // Who alone may settle by its id. Before Begin.
+  void set_user(std::string user) { lease_->set_user(std::move(user)); }
   // Runs when the session ends the lease. Before it is attached.
   void set_on_session_end(std::function<void()> on_session_end) {
     on_session_end_ = std::move(on_session_end);

@@ -148,10 +148,12 @@ void RegisterHealth(const std::vector<std::string>& services,
         wire::HealthCheckResponse response;
         response.set_status(status);
         std::move(reply)(std::move(response));
-      });
-  methods->Add("/grpc.health.v1.Health/Watch",
-               MethodTable::WhileDraining::kAllow,
-               [health] { return std::make_shared<WatchHandler>(health); });
+      },
+      MethodTable::OpenTo::kEverybody);
+  methods->Add(
+      "/grpc.health.v1.Health/Watch", MethodTable::WhileDraining::kAllow,
+      [health] { return std::make_shared<WatchHandler>(health); },
+      MethodTable::Kind::kCall, MethodTable::OpenTo::kEverybody);
 }
 
 }  // namespace kelpmq::service

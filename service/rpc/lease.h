@@ -47,7 +47,11 @@ class Lease : public std::enable_shared_from_this<Lease> {
   // Before the first delivery.
   void set_hooks(Hooks hooks) { hooks_ = std::move(hooks); }
 
+  // Before others know it: the user who alone may settle by its id.
+  void set_user(std::string user) { user_ = std::move(user); }
+
   const std::string& id() const { return id_; }
+  const std::string& user() const { return user_; }
 
   // Guards the tags. The holder may guard its own outbox with it too, so that
   // deliveries leave in the order of their tags.
@@ -79,6 +83,7 @@ class Lease : public std::enable_shared_from_this<Lease> {
 
  private:
   const std::string id_;
+  std::string user_ = "guest";
   Engine* const engine_;
   Hooks hooks_;
   mutable Mutex mu_;

@@ -8,11 +8,13 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
+#include "service/rpc/caller.h"
 #include "service/rpc/confirms.h"
 #include "service/rpc/consume_stream.h"
 #include "service/rpc/convert.h"
 #include "service/rpc/delivery_tags.h"
 #include "service/rpc/get_call.h"
+#include "service/rpc/publish_access.h"
 #include "service/rpc/publish_request.h"
 #include "service/rpc/publish_stream.h"
 #include "service/rpc/stream_errors.h"
@@ -47,6 +49,17 @@ absl::Status CheckProducer(const PublishRequestData& request) {
                      "sequence has a meaning only with producer_id");
   }
   return absl::OkStatus();
+}
+
+// Names the vhost, and takes out what the login may not publish.
+absl::Status CheckAccess(const MessagingContext& context, const LoginRef& login,
+                         PublishRequestData* request) {
+  request->vhost = context.VhostOrDefault(request->vhost);
+  VhostAccess access(login, request->vhost);
+  absl::Status allowed =
+      CheckVhostAccess(*context.engine, request->vhost, &access);
+  if (allowed.ok()) allowed = CheckPublish(*context.engine, &access, request);
+  return allowed;
 }
 
 // What a settle that could not be honoured in full answers; the worst of its
@@ -90,14 +103,16 @@ void MessagingService::Register(MethodTable* methods) {
   const auto path = [](absl::string_view name) {
     return absl::StrCat(kService, name);
   };
-  AddRawUnary(methods, path("Publish"), WhileDraining::kAllow,
-              [this](CallContext, grpc::ByteBuffer request, RawReply reply) {
-                Publish(std::move(request), std::move(reply));
-              });
-  AddRawUnary(methods, path("PublishBatch"), WhileDraining::kAllow,
-              [this](CallContext, grpc::ByteBuffer request, RawReply reply) {
-                PublishBatch(std::move(request), std::move(reply));
-              });
+  AddRawUnary(
+      methods, path("Publish"), WhileDraining::kAllow,
+      [this](CallContext context, grpc::ByteBuffer request, RawReply reply) {
+        Publish(context.login, std::move(request), std::move(reply));
+      });
+  AddRawUnary(
+      methods, path("PublishBatch"), WhileDraining::kAllow,
+      [this](CallContext context, grpc::ByteBuffer request, RawReply reply) {
+        PublishBatch(context.login, std::move(request), std::move(reply));
+      });
   methods->Add(
       path("PublishStream"), WhileDraining::kRefuse,
       [this] { return std::make_shared<PublishStream>(context_); },
@@ -106,24 +121,24 @@ void MessagingService::Register(MethodTable* methods) {
                [this] { return std::make_shared<GetCall>(context_); });
   AddUnary<v1::AckRequest, v1::AckResponse>(
       methods, path("Ack"), WhileDraining::kAllow,
-      [this](CallContext, v1::AckRequest request,
+      [this](CallContext context, v1::AckRequest request,
              Reply<v1::AckResponse> reply) {
-        Settle(request, SettleAction::kAck, std::move(reply));
+        Settle(context.login, request, SettleAction::kAck, std::move(reply));
       });
   AddUnary<v1::NackRequest, v1::NackResponse>(
       methods, path("Nack"), WhileDraining::kAllow,
-      [this](CallContext, v1::NackRequest request,
+      [this](CallContext context, v1::NackRequest request,
              Reply<v1::NackResponse> reply) {
         Settle(
-            request,
+            context.login, request,
             request.discard() ? SettleAction::kDiscard : SettleAction::kRequeue,
             std::move(reply));
       });
   AddUnary<v1::ExtendLeaseRequest, v1::ExtendLeaseResponse>(
       methods, path("ExtendLease"), WhileDraining::kAllow,
-      [this](CallContext, v1::ExtendLeaseRequest request,
+      [this](CallContext context, v1::ExtendLeaseRequest request,
              Reply<v1::ExtendLeaseResponse> reply) {
-        ExtendLease(request, std::move(reply));
+        ExtendLease(context.login, request, std::move(reply));
       });
   methods->Add(
       path("Subscribe"), WhileDraining::kRefuse,
@@ -141,12 +156,14 @@ void MessagingService::Register(MethodTable* methods) {
       });
 }
 
-void MessagingService::Publish(grpc::ByteBuffer bytes, RawReply reply) {
+void MessagingService::Publish(const LoginRef& login, grpc::ByteBuffer bytes,
+                               RawReply reply) {
   if (context_->memory->on()) return std::move(reply)(MemoryAlarmError());
   absl::StatusOr<PublishRequestData> request =
       DecodePublishRequest(bytes, LimitsOf(*context_));
   absl::Status status = request.status();
   if (status.ok()) status = CheckProducer(*request);
+  if (status.ok()) status = CheckAccess(*context_, login, &*request);
   if (status.ok() && !request->failures.empty()) {
     status = request->failures[0].error;
   }
@@ -156,7 +173,7 @@ void MessagingService::Publish(grpc::ByteBuffer bytes, RawReply reply) {
   }
   context_->memory->TookIn(bytes.Length() + kMessageOverheadBytes);
   PublishParams params;
-  params.vhost = context_->VhostOrDefault(request->vhost);
+  params.vhost = std::move(request->vhost);
   params.items = std::move(request->items);
   context_->engine->Publish(
       std::move(params),
@@ -175,12 +192,14 @@ void MessagingService::Publish(grpc::ByteBuffer bytes, RawReply reply) {
       });
 }
 
-void MessagingService::PublishBatch(grpc::ByteBuffer bytes, RawReply reply) {
+void MessagingService::PublishBatch(const LoginRef& login,
+                                    grpc::ByteBuffer bytes, RawReply reply) {
   if (context_->memory->on()) return std::move(reply)(MemoryAlarmError());
   absl::StatusOr<PublishRequestData> request =
       DecodePublishBatch(bytes, LimitsOf(*context_));
   absl::Status status = request.status();
   if (status.ok()) status = CheckProducer(*request);
+  if (status.ok()) status = CheckAccess(*context_, login, &*request);
   if (!status.ok()) {
     std::move(reply)(std::move(status));
     return;
@@ -188,7 +207,7 @@ void MessagingService::PublishBatch(grpc::ByteBuffer bytes, RawReply reply) {
   context_->memory->TookIn(bytes.Length() +
                            request->item_count * kMessageOverheadBytes);
   PublishParams params;
-  params.vhost = context_->VhostOrDefault(request->vhost);
+  params.vhost = std::move(request->vhost);
   params.items = std::move(request->items);
   context_->engine->Publish(
       std::move(params),
@@ -214,8 +233,8 @@ void MessagingService::PublishBatch(grpc::ByteBuffer bytes, RawReply reply) {
 }
 
 template <typename Request, typename Response>
-void MessagingService::Settle(const Request& request, SettleAction action,
-                              Reply<Response> reply) {
+void MessagingService::Settle(const LoginRef& login, const Request& request,
+                              SettleAction action, Reply<Response> reply) {
   const TagSelection selection = ReadTagSelection(request);
   if (selection.empty()) {
     std::move(reply)(
@@ -223,8 +242,7 @@ void MessagingService::Settle(const Request& request, SettleAction action,
                   "no tag is named: set delivery_tags, ranges, up_to or all"));
     return;
   }
-  absl::StatusOr<Leases::Found> found =
-      context_->leases->Find(request.lease_id());
+  absl::StatusOr<Leases::Found> found = FindLease(login, request.lease_id());
   if (!found.ok()) {
     std::move(reply)(found.status());
     return;
@@ -252,7 +270,20 @@ void MessagingService::Settle(const Request& request, SettleAction action,
   found->lease->Settle(action, selection, std::move(answer));
 }
 
-void MessagingService::ExtendLease(const v1::ExtendLeaseRequest& request,
+absl::StatusOr<Leases::Found> MessagingService::FindLease(
+    const LoginRef& login, const std::string& id) const {
+  absl::StatusOr<Leases::Found> found = context_->leases->Find(id);
+  if (found.ok() && found->lease != nullptr &&
+      found->lease->user() != UserOf(login)) {
+    return MakeError(
+        Reason::kAccessRefused,
+        absl::StrCat("the lease is not one of user '", UserOf(login), "'"));
+  }
+  return found;
+}
+
+void MessagingService::ExtendLease(const LoginRef& login,
+                                   const v1::ExtendLeaseRequest& request,
                                    Reply<v1::ExtendLeaseResponse> reply) {
   absl::StatusOr<absl::Duration> duration =
       ReadLeaseDuration(request.lease_duration());
@@ -260,8 +291,7 @@ void MessagingService::ExtendLease(const v1::ExtendLeaseRequest& request,
     std::move(reply)(duration.status());
     return;
   }
-  absl::StatusOr<Leases::Found> found =
-      context_->leases->Find(request.lease_id());
+  absl::StatusOr<Leases::Found> found = FindLease(login, request.lease_id());
   if (!found.ok()) {
     std::move(reply)(found.status());
     return;

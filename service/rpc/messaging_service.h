@@ -30,13 +30,17 @@ class MessagingService {
   void Register(MethodTable* methods);
 
  private:
-  void Publish(grpc::ByteBuffer request, RawReply reply);
-  void PublishBatch(grpc::ByteBuffer request, RawReply reply);
+  void Publish(const LoginRef& login, grpc::ByteBuffer request, RawReply reply);
+  void PublishBatch(const LoginRef& login, grpc::ByteBuffer request,
+                    RawReply reply);
   // Ack and Nack differ in the action alone.
   template <typename Request, typename Response>
-  void Settle(const Request& request, SettleAction action,
-              Reply<Response> reply);
-  void ExtendLease(const v1::ExtendLeaseRequest& request,
+  void Settle(const LoginRef& login, const Request& request,
+              SettleAction action, Reply<Response> reply);
+  // The lease, if it is the user's.
+  absl::StatusOr<Leases::Found> FindLease(const LoginRef& login,
+                                          const std::string& id) const;
+  void ExtendLease(const LoginRef& login, const v1::ExtendLeaseRequest& request,
                    Reply<v1::ExtendLeaseResponse> reply);
   v1::GetServerInfoResponse ServerInfo() const;
 

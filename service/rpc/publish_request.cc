@@ -115,7 +115,7 @@ absl::Status CheckName(absl::string_view field, absl::string_view name) {
 //   more: items that follow.
 absl::Status DecodeItem(const ItemView& view, const PublishLimits& limits,
                         size_t more, MessagePacker* packer, PublishItem* item,
-                        absl::Status* failure) {
+                        bool* has_user_id, absl::Status* failure) {
   if (!view.message.ok()) return Malformed("message");
   if (!view.deliver_time.ok()) return Malformed("deliver_time");
   *failure = CheckName("exchange", view.exchange);
@@ -135,6 +135,7 @@ absl::Status DecodeItem(const ItemView& view, const PublishLimits& limits,
   }
   if (!failure->ok()) return absl::OkStatus();
   item->mandatory = view.mandatory;
+  *has_user_id |= facts->has_user_id;
   item->message =
       packer->Add(view.exchange, view.routing_key, encoded, *facts, more);
   return absl::OkStatus();
@@ -145,8 +146,8 @@ absl::Status AddItem(const ItemView& view, const PublishLimits& limits,
                      PublishRequestData* request) {
   PublishItem item;
   absl::Status failure;
-  if (absl::Status status =
-          DecodeItem(view, limits, more, packer, &item, &failure);
+  if (absl::Status status = DecodeItem(view, limits, more, packer, &item,
+                                       &request->has_user_ids, &failure);
       !status.ok()) {
     return status;
   }
@@ -288,6 +289,7 @@ absl::StatusOr<PublishRequestData> DecodePublishBatch(
                      " items; this one has ", item_count),
         {{"limit", absl::StrCat(limits.max_batch_items)}});
   }
+  if (items.empty()) request.exchange = std::string(defaults.exchange);
   request.items.reserve(items.size());
   request.item_index.reserve(items.size());
   MessagePacker packer;

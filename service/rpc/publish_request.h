@@ -37,6 +37,8 @@ struct PublishRequestData {
   // Items that did not, by place.
   std::vector<PublishFailure> failures;
   uint32_t item_count = 0;  // all of them
+  bool has_user_ids = false;  // of at least one item
+  std::string exchange;       // of a request without items
 };
 
 // The whole request fails with MALFORMED_REQUEST (broken wire format, a string

@@ -5,7 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
+#include "service/rpc/caller.h"
 #include "service/rpc/codec.h"
+#include "service/rpc/publish_access.h"
 #include "service/rpc/stream_errors.h"
 
 namespace kelpmq::service {
@@ -56,6 +58,9 @@ void PublishStream::Take(grpc::ByteBuffer message) {
       message, {context_->limits.message, context_->limits.max_batch_items});
   absl::Status status = request.status();
   if (status.ok()) status = Accept(&*request);
+  if (status.ok()) {
+    status = CheckPublish(*context_->engine, &access_, &*request);
+  }
   if (!status.ok()) {
     End(std::move(status));
     return;
@@ -87,6 +92,12 @@ absl::Status PublishStream::Accept(PublishRequestData* request) {
         !known.ok()) {
       return known;
     }
+    // So does a change of what the user may do.
+    access_ = VhostAccess(call_->login(), request->vhost);
+    absl::Status access =
+        CheckStreamAccess(*context_->engine, call_->login(), request->vhost,
+                          context_->clock->Now());
+    if (!access.ok()) return access;
   } else {
     MutexLock lock(&mu_);
     const bool changed =
@@ -249,6 +260,20 @@ void PublishStream::Drain(absl::Time deadline) {
 }
 
 void PublishStream::EndForDrain() { End(ServerDrainingError()); }
+
+void PublishStream::RecheckAccess() {
+  std::string vhost;
+  {
+    MutexLock lock(&mu_);
+    vhost = vhost_;
+  }
+  const absl::Time now = context_->clock->Now();
+  absl::Status access =
+      vhost.empty()  // nothing has come yet
+          ? CheckStillValid(call_->login(), now)
+          : CheckStreamAccess(*context_->engine, call_->login(), vhost, now);
+  if (!access.ok()) End(std::move(access));
+}
 
 void PublishStream::EndVhost(absl::string_view vhost) {
   {

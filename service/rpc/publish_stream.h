@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "service/auth/vhost_access.h"
 #include "service/base/mutex.h"
 #include "service/rpc/confirms.h"
 #include "service/rpc/messaging_context.h"
@@ -40,6 +41,7 @@ class PublishStream : public CallHandler,
   void EndForDrain() override;
   void EndVhost(absl::string_view vhost) override;
   void AlarmChanged() override { Pump(); }
+  void RecheckAccess() override;
 
  private:
   // A request has come: decodes and publishes it, and reads on.
@@ -62,6 +64,7 @@ class PublishStream : public CallHandler,
   std::string producer_id_;
   v1::ConfirmMode confirm_mode_ = v1::CONFIRM_MODE_ALL;
   uint64_t last_sequence_ = 0;
+  VhostAccess access_;
 
   mutable Mutex mu_;
   std::string vhost_ ABSL_GUARDED_BY(mu_);

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "service/auth/login.h"
 
 namespace kelpmq::service {
 
@@ -30,6 +31,8 @@ class Call {
   virtual absl::Time deadline() const = 0;        // InfiniteFuture: none
   // First value of a metadata key, or empty; empty once the call is over.
   virtual std::string metadata(absl::string_view key) const = 0;
+  // In whose name it acts; null where nobody is asked.
+  virtual LoginRef login() const { return nullptr; }
   // Whether the client has gone or cancelled, as far as is known by now.
   virtual bool cancelled() const = 0;
 
@@ -76,16 +79,25 @@ class MethodTable {
   // Streams of the API are logged and counted when they come and go.
   enum class Kind { kCall, kStream };
 
+  // Who may call a method.
+  enum class OpenTo {
+    kEverybody,       // also who proves nothing: probes
+    kUsers,           // what they may do in a vhost is the method's to check
+    kAdministrators,  // users with that tag
+  };
+
   struct Method {
     HandlerFactory make_handler;
     WhileDraining while_draining;
     Kind kind;
+    OpenTo open_to;
   };
 
   void Add(std::string path, WhileDraining while_draining,
-           HandlerFactory make_handler, Kind kind = Kind::kCall) {
-    methods_.emplace(std::move(path),
-                     Method{std::move(make_handler), while_draining, kind});
+           HandlerFactory make_handler, Kind kind = Kind::kCall,
+           OpenTo open_to = OpenTo::kUsers) {
+    methods_.emplace(std::move(path), Method{std::move(make_handler),
+                                             while_draining, kind, open_to});
   }
   // In no given order.
   template <typename Visitor>  // (const std::string& path, const Method&)

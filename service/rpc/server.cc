@@ -21,6 +21,8 @@
 namespace kelpmq::service {
 namespace {
 
+constexpr absl::string_view kAuthorization = "authorization";
+
 int Milliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
 }
@@ -77,16 +79,19 @@ int DefaultIoThreads() {
 }
 
 Server::Server(const MethodTable* methods, const Draining* draining,
-               CallObserver* observer)
+               CallObserver* observer, Authenticator* authenticator)
     : methods_(methods),
       draining_(draining),
       observer_(observer),
+      authenticator_(authenticator),
       on_call_([this](GenericCall* call) { OnCall(call); }) {}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Listen(
     const ServerOptions& options, const MethodTable* methods,
-    const Draining* draining, CallObserver* observer) {
-  std::unique_ptr<Server> server(new Server(methods, draining, observer));
+    const Draining* draining, CallObserver* observer,
+    Authenticator* authenticator) {
+  std::unique_ptr<Server> server(
+      new Server(methods, draining, observer, authenticator));
   if (absl::Status status = server->Bind(options); !status.ok()) {
     return status;
   }
@@ -121,12 +126,22 @@ absl::Status Server::Bind(const ServerOptions& options) {
     }
   }
 
+  std::shared_ptr<grpc::ServerCredentials> credentials =
+      grpc::InsecureServerCredentials();
+  if (options.tls.wanted()) {
+    auto tls = MakeTlsCredentials(options.tls);
+    if (!tls.ok()) return tls.status();
+    credentials = *std::move(tls);
+  }
+
   grpc::ServerBuilder builder;
   SetChannelArguments(options, &builder);
   std::vector<int> ports(sockets.size(), 0);
   for (size_t i = 0; i < sockets.size(); ++i) {
-    builder.AddListeningPort(sockets[i].address,
-                             grpc::InsecureServerCredentials(), &ports[i]);
+    builder.AddListeningPort(
+        sockets[i].address,
+        sockets[i].is_unix ? grpc::InsecureServerCredentials() : credentials,
+        &ports[i]);
   }
   builder.RegisterAsyncGenericService(&service_);
   for (int i = 0; i < std::max(1, options.io_threads); ++i) {
@@ -157,14 +172,40 @@ void Server::OnCall(GenericCall* call) {
     call->Refuse({grpc::Status(grpc::StatusCode::UNIMPLEMENTED, ""), {}});
     return;
   }
+  if (authenticator_ == nullptr ||
+      method->open_to == MethodTable::OpenTo::kEverybody) {
+    return Admit(*method, LoginRef(), call);
+  }
+  const absl::string_view header = call->metadata_view(kAuthorization);
+  if (auto verdict = authenticator_->Recognize(header)) {
+    return Admit(*method, *std::move(verdict), call);
+  }
+  call->Defer();
+  authenticator_->Verify(
+      header, call->peer(),
+      [this, method, call](Authenticator::Verdict verdict) {
+        call->Resume([this, method, call, verdict = std::move(verdict)] {
+          Admit(*method, verdict, call);
+        });
+      });
+}
+
+void Server::Admit(const MethodTable::Method& method,
+                   Authenticator::Verdict verdict, GenericCall* call) {
+  absl::Status status = verdict.status();
+  if (status.ok() && method.open_to == MethodTable::OpenTo::kAdministrators) {
+    status = CheckAdministrator(*verdict);
+  }
+  if (!status.ok()) return call->Refuse(ToRpcStatus(status));
+  call->set_login(*std::move(verdict));
   if (draining_->started() &&
-      method->while_draining == MethodTable::WhileDraining::kRefuse) {
+      method.while_draining == MethodTable::WhileDraining::kRefuse) {
     call->Refuse(ToRpcStatus(
         MakeError(Reason::kServerDraining, "the server is shutting down")));
     return;
   }
-  call->Serve(method->make_handler(),
-              method->kind == MethodTable::Kind::kStream, observer_);
+  call->Serve(method.make_handler(),
+              method.kind == MethodTable::Kind::kStream, observer_);
 }
 
 void Server::Stop(absl::Duration grace) {

@@ -14,11 +14,13 @@
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
 #include "service/rpc/call_observer.h"
+#include "service/auth/authenticator.h"
 #include "service/rpc/call_queue.h"
 #include "service/rpc/draining.h"
 #include "service/rpc/limits.h"
 #include "service/rpc/reactor.h"
 #include "service/rpc/stream_registry.h"
+#include "service/rpc/tls.h"
 
 namespace kelpmq::service {
 
@@ -31,6 +33,9 @@ struct ServerOptions {
   std::vector<std::string> listen = {"127.0.0.1:50672"};
   // Permissions of the Unix sockets among them; none: what the umask leaves.
   absl::optional<mode_t> socket_mode;
+  // For all that is listened on but Unix sockets, which never leave the
+  // machine.
+  TlsFiles tls;
   int io_threads = DefaultIoThreads();
   // Of one request; over it a client sees RESOURCE_EXHAUSTED.
   size_t max_request_bytes = Limits().max_request_bytes();
@@ -51,16 +56,18 @@ struct ServerOptions {
 // Thread-safety: thread-compatible.
 class Server {
  public:
-  // Listens: connections are taken, but calls wait for Serve. `methods` and
-  // `draining` must outlive the server. A method that is not in the table is
+  // Listens: connections are taken, but calls wait for Serve. What is handed in
+  // must outlive the server. A method that is not in the table is
   // UNIMPLEMENTED; one that refuses to begin while `draining` has started is
   // SERVER_DRAINING.
-  //   Errors: kInvalidArgument for an address that is none, kUnavailable when
-  //   one cannot be bound; both name it.
-  // `observer`, if not null, hears of calls and must outlive the server.
+  //   Errors: kInvalidArgument for an address that is none or a TLS file that
+  //   does not do, kUnavailable when an address cannot be bound; all name it.
+  // `observer`, if not null, hears of calls. Without an `authenticator` nobody
+  // is asked who they are, and all may do everything.
   static absl::StatusOr<std::unique_ptr<Server>> Listen(
       const ServerOptions& options, const MethodTable* methods,
-      const Draining* draining, CallObserver* observer);
+      const Draining* draining, CallObserver* observer,
+      Authenticator* authenticator = nullptr);
   // Once: serves from now on.
   void Serve();
   // Both at once, unobserved.
@@ -80,14 +87,18 @@ class Server {
 
  private:
   Server(const MethodTable* methods, const Draining* draining,
-         CallObserver* observer);
+         CallObserver* observer, Authenticator* authenticator);
 
   absl::Status Bind(const ServerOptions& options);
   void OnCall(GenericCall* call);
+  // Lets the call begin, as `verdict` says who makes it.
+  void Admit(const MethodTable::Method& method, Authenticator::Verdict verdict,
+             GenericCall* call);
 
   const MethodTable* const methods_;
   const Draining* const draining_;
   CallObserver* const observer_;
+  Authenticator* const authenticator_;
   const CallQueue::OnCall on_call_;
   grpc::AsyncGenericService service_;
   // Destroyed after the server, as gRPC wants it.

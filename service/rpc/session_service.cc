@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "service/rpc/caller.h"
 #include "service/rpc/convert.h"
 #include "service/rpc/watch_stream.h"
 
@@ -22,21 +23,27 @@ void SessionService::Register(MethodTable* table) {
   AddUnary<v1::KeepSessionAliveRequest, v1::KeepSessionAliveResponse>(
       table, "/kelpmq.v1.SessionService/KeepSessionAlive",
       WhileDraining::kAllow,
-      [this](CallContext, v1::KeepSessionAliveRequest request,
+      [this](CallContext context, v1::KeepSessionAliveRequest request,
              Reply<v1::KeepSessionAliveResponse> reply) {
+        absl::Status own =
+            sessions_->CheckUser(request.session_id(), context.login);
+        if (!own.ok()) return reply(std::move(own));
         KeepSessionAlive(std::move(request), std::move(reply));
       });
   AddUnary<v1::CloseSessionRequest, v1::CloseSessionResponse>(
       table, "/kelpmq.v1.SessionService/CloseSession", WhileDraining::kAllow,
-      [this](CallContext, v1::CloseSessionRequest request,
+      [this](CallContext context, v1::CloseSessionRequest request,
              Reply<v1::CloseSessionResponse> reply) {
+        absl::Status own =
+            sessions_->CheckUser(request.session_id(), context.login);
+        if (!own.ok()) return reply(std::move(own));
         CloseSession(std::move(request), std::move(reply));
       });
   table->Add(
       "/kelpmq.v1.SessionService/WatchSession", WhileDraining::kRefuse,
       [this] {
-        return std::make_shared<WatchStream>(sessions_, streams_, memory_,
-                                             clock_, timers_);
+        return std::make_shared<WatchStream>(engine_, sessions_, streams_,
+                                             memory_, clock_, timers_);
       },
       MethodTable::Kind::kStream);
 }
@@ -59,6 +66,10 @@ void SessionService::OpenSession(CallContext context,
   Sessions::OpenParams params;
   params.vhost = request.vhost().empty() ? default_vhost_ : request.vhost();
   params.ttl = *ttl;
+  VhostAccess access(context.login, params.vhost);
+  absl::Status allowed = CheckVhostAccess(*engine_, params.vhost, &access);
+  if (!allowed.ok()) return reply(std::move(allowed));
+  params.login = std::move(context.login);
   params.client_name = request.client_name();
   params.peer = std::move(context.peer);
   params.bound_to_watch = request.bound_to_watch();

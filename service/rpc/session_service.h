@@ -7,6 +7,7 @@
 #include "kelpmq/v1/session.pb.h"
 #include "service/base/clock.h"
 #include "service/base/timer_queue.h"
+#include "service/engine/engine.h"
 #include "service/resources/memory_alarm.h"
 #include "service/rpc/codec.h"
 #include "service/rpc/reactor.h"
@@ -20,10 +21,12 @@ namespace kelpmq::service {
 class SessionService {
  public:
   // `clock` and `timers` drive the heartbeats of watches.
-  SessionService(Sessions* sessions, StreamRegistry* streams,
-                 const MemoryAlarm* memory, const Clock* clock,
-                 TimerQueue* timers, std::string default_vhost)
-      : sessions_(sessions),
+  SessionService(const Engine* engine, Sessions* sessions,
+                 StreamRegistry* streams, const MemoryAlarm* memory,
+                 const Clock* clock, TimerQueue* timers,
+                 std::string default_vhost)
+      : engine_(engine),
+        sessions_(sessions),
         streams_(streams),
         memory_(memory),
         clock_(clock),
@@ -40,6 +43,7 @@ class SessionService {
   void CloseSession(v1::CloseSessionRequest request,
                     Reply<v1::CloseSessionResponse> reply);
 
+  const Engine* const engine_;
   Sessions* const sessions_;
   StreamRegistry* const streams_;
   const MemoryAlarm* const memory_;

@@ -54,6 +54,7 @@ absl::StatusOr<Sessions::Opened> Sessions::Open(OpenParams params) {
   identity.id = MakeServerName(id_prefix_);
   identity.ref = MakeServerName("session-");
   identity.info.vhost = std::move(params.vhost);
+  identity.info.login = std::move(params.login);
   identity.info.client_name = std::move(params.client_name);
   identity.info.peer = std::move(params.peer);
   identity.ttl = params.ttl;
@@ -104,6 +105,23 @@ absl::StatusOr<Sessions::Opened> Sessions::Open(OpenParams params) {
     return vhost;
   }
   return opened;
+}
+
+absl::Status Sessions::CheckUser(absl::string_view session_id,
+                                 const LoginRef& login) const {
+  SessionRef session;
+  {
+    MutexLock lock(&mu_);
+    auto it = by_id_.find(session_id);
+    if (it == by_id_.end()) return absl::OkStatus();
+    session = it->second;
+  }
+  if (UserOf(session->identity.info.login) == UserOf(login)) {
+    return absl::OkStatus();
+  }
+  return MakeError(
+      Reason::kAccessRefused,
+      absl::StrCat("the session is not one of user '", UserOf(login), "'"));
 }
 
 absl::StatusOr<Sessions::SessionRef> Sessions::FindLive(

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "service/auth/login.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/base/mutex.h"
@@ -48,6 +50,7 @@ class SessionUser {
 // What a session is to those who act in its name.
 struct SessionInfo {
   OwnerId owner = kNoOwner;
+  LoginRef login;  // who opened it, and alone may use it
   std::string vhost;
   std::string client_name;
   std::string peer;
@@ -102,6 +105,7 @@ class Sessions : public OwnerListener,
 
   struct OpenParams {
     std::string vhost;
+    LoginRef login;
     absl::Duration ttl = kDefaultTtl;  // within kMinTtl..kMaxTtl
     std::string client_name;
     std::string peer;
@@ -114,6 +118,11 @@ class Sessions : public OwnerListener,
   };
   // VHOST_NOT_FOUND, LIMIT_EXCEEDED.
   absl::StatusOr<Opened> Open(OpenParams params);
+
+  // ACCESS_REFUSED if this is the session of another user; OK also if there is
+  // no such session, which whatever follows will tell.
+  absl::Status CheckUser(absl::string_view session_id,
+                         const LoginRef& login) const;
 
   // Each of these renews the session. SESSION_NOT_FOUND: it is not there, or
   // is ending. WRONG_NODE: another node made it.
@@ -166,6 +175,10 @@ class Sessions : public OwnerListener,
   // Ends all sessions of a vhost; their streams finish with `status`.
   void EndVhost(absl::string_view vhost, const absl::Status& status,
                 absl::AnyInvocable<void()> done);
+  // Ends all sessions that `check`, called without a lock, finds fault with;
+  // their streams finish with what it says.
+  void EndRefused(const std::function<absl::Status(const SessionInfo&)>& check,
+                  absl::AnyInvocable<void()> done);
 
   // A session as administrators see it.
   struct Listed {

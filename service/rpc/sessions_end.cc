@@ -85,11 +85,26 @@ void Sessions::EndByRef(absl::string_view session_ref, absl::string_view reason,
 
 void Sessions::EndVhost(absl::string_view vhost, const absl::Status& status,
                         absl::AnyInvocable<void()> done) {
-  std::vector<SessionRef> sessions;
+  EndRefused(
+      [vhost, &status](const SessionInfo& session) {
+        return session.vhost == vhost ? status : absl::OkStatus();
+      },
+      std::move(done));
+}
+
+void Sessions::EndRefused(
+    const std::function<absl::Status(const SessionInfo&)>& check,
+    absl::AnyInvocable<void()> done) {
+  std::vector<SessionRef> all;
   {
     MutexLock lock(&mu_);
-    for (const auto& [id, session] : by_id_) {
-      if (session->identity.info.vhost == vhost) sessions.push_back(session);
+    for (const auto& [id, session] : by_id_) all.push_back(session);
+  }
+  std::vector<std::pair<SessionRef, absl::Status>> refused;
+  for (SessionRef& session : all) {
+    absl::Status status = check(session->identity.info);
+    if (!status.ok()) {
+      refused.emplace_back(std::move(session), std::move(status));
     }
   }
   struct Gather {
@@ -98,11 +113,11 @@ void Sessions::EndVhost(absl::string_view vhost, const absl::Status& status,
     absl::AnyInvocable<void()> done;
   };
   auto gather = std::make_shared<Gather>(std::move(done));
-  gather->left += sessions.size();
+  gather->left += refused.size();
   auto one_ended = [gather] {
     if (--gather->left == 0) gather->done();
   };
-  for (const SessionRef& session : sessions) {
+  for (const auto& [session, status] : refused) {
     End(session, status, [one_ended](const Ended&) { one_ended(); });
   }
   one_ended();

@@ -12,6 +12,7 @@
 #include "service/rpc/delivery_stream.h"
 #include "service/rpc/stream_errors.h"
 #include "service/rpc/stream_requests.h"
+#include "service/rpc/topology_access.h"
 
 namespace kelpmq::service {
 namespace {
@@ -214,6 +215,10 @@ void DeliveryStream::StartConsumer(const v1::ConsumerSpec& spec,
   absl::StatusOr<ConsumerKey> key = Enter(spec, tag);
   if (!key.ok()) return fail(key.status());
   absl::StatusOr<ConsumeParams> params = MakeConsumeParams(spec, *key);
+  if (params.ok()) {
+    absl::Status allowed = CheckConsume(*context_->engine, &*params, &access_);
+    if (!allowed.ok()) params = std::move(allowed);
+  }
   if (!params.ok()) {
     {
       MutexLock lock(&lease_->mu());
@@ -288,6 +293,9 @@ void DeliveryStream::OnStarted(ConsumerKey key, const ConsumeParams& params,
     }
   }
   if (resume) context_->engine->Resume({*result});
+  // The permission may have gone while it was starting, and was not among the
+  // consumers that were looked at then.
+  CancelRevoked({{key, *result}});
 }
 
 void DeliveryStream::StartFailed(const v1::ConsumerSpec& spec,
@@ -351,6 +359,25 @@ void DeliveryStream::CancelConsumer(uint32_t consumer_id) {
       self->Finished(ticket);
     });
   });
+}
+
+void DeliveryStream::CancelRevoked(
+    const std::vector<std::pair<ConsumerKey, ConsumerRef>>& consumers) {
+  VhostAccess access(login_, vhost_);
+  for (const auto& [key, ref] : consumers) {
+    absl::Status allowed =
+        access.Check(VhostAccess::Permission::kRead,
+                     VhostAccess::Resource::kQueue, ref.queue->name());
+    if (allowed.ok()) continue;
+    const std::optional<Barrier::Ticket> ticket = Begin();
+    if (!ticket.has_value()) return;
+    context_->engine->CancelConsumer(
+        ref, [self = shared_from_this(), ticket = *ticket, key = key,
+              allowed = std::move(allowed)](absl::Status) {
+          self->Cancelled(key, CancelReason::kAccessRevoked, allowed, 0);
+          self->Finished(ticket);
+        });
+  }
 }
 
 void DeliveryStream::ConsumerCancelled(uint32_t consumer_key,

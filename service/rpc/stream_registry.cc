@@ -63,6 +63,15 @@ void StreamRegistry::AlarmChanged() {
   for (const auto& stream : live) stream->AlarmChanged();
 }
 
+void StreamRegistry::RecheckAccess() {
+  std::vector<std::shared_ptr<RegisteredStream>> live;
+  {
+    MutexLock lock(&mu_);
+    live = Live();
+  }
+  for (const auto& stream : live) stream->RecheckAccess();
+}
+
 size_t StreamRegistry::WaitedForCount() const {
   MutexLock lock(&mu_);
   size_t count = 0;

@@ -25,6 +25,9 @@ class RegisteredStream {
   // An alarm has gone on or off; ask it which, as two changes may come in any
   // order. Nothing to be done by those that take nothing in from publishers.
   virtual void AlarmChanged() {}
+  // Users or permissions have changed, or a token has expired: finish if the
+  // stream would not be let in as it is now.
+  virtual void RecheckAccess() {}
 };
 
 // The open streams of a server. Knows them weakly: a stream that is gone need
@@ -47,6 +50,7 @@ class StreamRegistry {
   void EndVhost(absl::string_view vhost);
   // Streams that are added from now on see the alarm by themselves.
   void AlarmChanged();
+  void RecheckAccess();
 
   // Open streams that a drain waits for.
   size_t WaitedForCount() const;

@@ -34,7 +34,8 @@ void TestingService::Register(MethodTable* table) {
           *response.mutable_current_time() = FromTime(now);
           reply(std::move(response));
         });
-      });
+      },
+      MethodTable::OpenTo::kAdministrators);
 }
 
 }  // namespace kelpmq::service

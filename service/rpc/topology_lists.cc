@@ -58,9 +58,10 @@ absl::StatusOr<std::optional<DestinationKind>> ToKind(
 
 }  // namespace
 
-void TopologyService::ListExchanges(v1::ListExchangesRequest request,
+void TopologyService::ListExchanges(const LoginRef& login,
+                                    v1::ListExchangesRequest request,
                                     Reply<v1::ListExchangesResponse> reply) {
-  auto caller = CallerOf(request.vhost());
+  auto caller = CallerOf(login, request.vhost());
   if (!caller.ok()) return reply(std::move(caller).status());
   const std::string& vhost = caller->vhost;
   const PageScope scope("ListExchanges", {vhost, request.name_prefix()});
@@ -76,9 +77,10 @@ void TopologyService::ListExchanges(v1::ListExchangesRequest request,
           }));
 }
 
-void TopologyService::ListQueues(v1::ListQueuesRequest request,
+void TopologyService::ListQueues(const LoginRef& login,
+                                 v1::ListQueuesRequest request,
                                  Reply<v1::ListQueuesResponse> reply) {
-  auto caller = CallerOf(request.vhost());
+  auto caller = CallerOf(login, request.vhost());
   if (!caller.ok()) return reply(std::move(caller).status());
   const std::string& vhost = caller->vhost;
   const PageScope scope("ListQueues", {vhost, request.name_prefix()});
@@ -94,9 +96,10 @@ void TopologyService::ListQueues(v1::ListQueuesRequest request,
           }));
 }
 
-void TopologyService::ListBindings(v1::ListBindingsRequest request,
+void TopologyService::ListBindings(const LoginRef& login,
+                                   v1::ListBindingsRequest request,
                                    Reply<v1::ListBindingsResponse> reply) {
-  auto caller = CallerOf(request.vhost());
+  auto caller = CallerOf(login, request.vhost());
   if (!caller.ok()) return reply(std::move(caller).status());
   auto kind = ToKind(request.destination_type());
   if (!kind.ok()) return reply(std::move(kind).status());
@@ -120,9 +123,10 @@ void TopologyService::ListBindings(v1::ListBindingsRequest request,
           }));
 }
 
-void TopologyService::ListConsumers(v1::ListConsumersRequest request,
+void TopologyService::ListConsumers(const LoginRef& login,
+                                    v1::ListConsumersRequest request,
                                     Reply<v1::ListConsumersResponse> reply) {
-  auto caller = CallerOf(request.vhost());
+  auto caller = CallerOf(login, request.vhost());
   if (!caller.ok()) return reply(std::move(caller).status());
   const std::string& vhost = caller->vhost;
   const PageScope scope("ListConsumers", {vhost, request.queue()});

@@ -6,18 +6,21 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
+#include "service/rpc/topology_access.h"
 
 namespace kelpmq::service {
 
 template <typename Request, typename Response>
 void TopologyService::Add(MethodTable* table, absl::string_view rpc,
-                          void (TopologyService::*method)(Request,
+                          void (TopologyService::*method)(const LoginRef&,
+                                                          Request,
                                                           Reply<Response>)) {
   AddUnary<Request, Response>(
       table, absl::StrCat("/kelpmq.v1.TopologyService/", rpc),
       MethodTable::WhileDraining::kAllow,
-      [this, method](CallContext, Request request, Reply<Response> reply) {
-        (this->*method)(std::move(request), std::move(reply));
+      [this, method](CallContext context, Request request,
+                     Reply<Response> reply) {
+        (this->*method)(context.login, std::move(request), std::move(reply));
       });
 }
 
@@ -42,9 +45,9 @@ void TopologyService::Register(MethodTable* table) {
 // ---- Exchanges ----
 
 void TopologyService::DeclareExchange(
-    v1::DeclareExchangeRequest request,
+    const LoginRef& login, v1::DeclareExchangeRequest request,
     Reply<v1::DeclareExchangeResponse> reply) {
-  auto caller = CallerOf(request.vhost());
+  auto caller = CallerOf(login, request.vhost());
   if (!caller.ok()) return reply(std::move(caller).status());
   auto spec = ToExchangeSpec(request);
   if (!spec.ok()) return reply(std::move(spec).status());
@@ -52,6 +55,9 @@ void TopologyService::DeclareExchange(
   params.vhost = caller->vhost;
   params.spec = *std::move(spec);
   params.passive = request.passive();
+  absl::Status allowed =
+      CheckDeclareExchange(*engine_, params, &caller->access);
+  if (!allowed.ok()) return reply(std::move(allowed));
   engine_->DeclareExchange(
       std::move(params),
       [vhost = caller->vhost, reply = std::move(reply)](
@@ -64,12 +70,15 @@ void TopologyService::DeclareExchange(
       });
 }
 
-void TopologyService::DeleteExchange(v1::DeleteExchangeRequest request,
+void TopologyService::DeleteExchange(const LoginRef& login,
+                                     v1::DeleteExchangeRequest request,
                                      Reply<v1::DeleteExchangeResponse> reply) {
-  auto caller = CallerOf(request.vhost());
+  auto caller = CallerOf(login, request.vhost());
   if (!caller.ok()) return reply(std::move(caller).status());
   absl::Status name = CheckName("exchange", request.name());
   if (!name.ok()) return reply(std::move(name));
+  absl::Status allowed = CheckDeleteExchange(request.name(), &caller->access);
+  if (!allowed.ok()) return reply(std::move(allowed));
   DeleteExchangeParams params;
   params.vhost = caller->vhost;
   params.name = request.name();
@@ -84,9 +93,10 @@ void TopologyService::DeleteExchange(v1::DeleteExchangeRequest request,
       });
 }
 
-void TopologyService::GetExchange(v1::GetExchangeRequest request,
+void TopologyService::GetExchange(const LoginRef& login,
+                                  v1::GetExchangeRequest request,
                                   Reply<v1::GetExchangeResponse> reply) {
-  auto caller = CallerOf(request.vhost());
+  auto caller = CallerOf(login, request.vhost());
   if (!caller.ok()) return reply(std::move(caller).status());
   absl::Status name = CheckName("exchange", request.name());
   if (!name.ok()) return reply(std::move(name));
@@ -111,9 +121,10 @@ v1::Queue TopologyService::Convert(absl::string_view vhost,
       info.owner == kNoOwner ? "" : sessions_->ClientNameOf(info.owner));
 }
 
-void TopologyService::DeclareQueue(v1::DeclareQueueRequest request,
+void TopologyService::DeclareQueue(const LoginRef& login,
+                                   v1::DeclareQueueRequest request,
                                    Reply<v1::DeclareQueueResponse> reply) {
-  auto caller = CallerOf(request.vhost(), request.session_id());
+  auto caller = CallerOf(login, request.vhost(), request.session_id());
   if (!caller.ok()) return reply(std::move(caller).status());
   auto spec = ToQueueSpec(request);
   if (!spec.ok()) return reply(std::move(spec).status());
@@ -142,6 +153,11 @@ void TopologyService::DeclareQueue(v1::DeclareQueueRequest request,
   params.owner = caller->owner;
   params.spec = *std::move(spec);
   params.passive = request.passive();
+  absl::Status allowed = CheckDeclareQueue(*engine_, &params, &caller->access);
+  if (!allowed.ok()) {
+    sessions_->Detach(attachment);
+    return reply(std::move(allowed));
+  }
   engine_->DeclareQueue(
       std::move(params),
       [this, vhost = caller->vhost, attachment, reply = std::move(reply)](
@@ -155,12 +171,17 @@ void TopologyService::DeclareQueue(v1::DeclareQueueRequest request,
       });
 }
 
-void TopologyService::DeleteQueue(v1::DeleteQueueRequest request,
+void TopologyService::DeleteQueue(const LoginRef& login,
+                                  v1::DeleteQueueRequest request,
                                   Reply<v1::DeleteQueueResponse> reply) {
-  auto caller = CallerOf(request.vhost(), request.session_id());
+  auto caller = CallerOf(login, request.vhost(), request.session_id());
   if (!caller.ok()) return reply(std::move(caller).status());
   absl::Status name = CheckName("queue", request.name());
   if (!name.ok()) return reply(std::move(name));
+  absl::Status allowed =
+      caller->access.Check(VhostAccess::Permission::kConfigure,
+                           VhostAccess::Resource::kQueue, request.name());
+  if (!allowed.ok()) return reply(std::move(allowed));
   DeleteQueueParams params;
   params.vhost = caller->vhost;
   params.owner = caller->owner;
@@ -179,12 +200,17 @@ void TopologyService::DeleteQueue(v1::DeleteQueueRequest request,
                        });
 }
 
-void TopologyService::PurgeQueue(v1::PurgeQueueRequest request,
+void TopologyService::PurgeQueue(const LoginRef& login,
+                                 v1::PurgeQueueRequest request,
                                  Reply<v1::PurgeQueueResponse> reply) {
-  auto caller = CallerOf(request.vhost(), request.session_id());
+  auto caller = CallerOf(login, request.vhost(), request.session_id());
   if (!caller.ok()) return reply(std::move(caller).status());
   absl::Status name = CheckName("queue", request.name());
   if (!name.ok()) return reply(std::move(name));
+  absl::Status allowed =
+      caller->access.Check(VhostAccess::Permission::kRead,
+                           VhostAccess::Resource::kQueue, request.name());
+  if (!allowed.ok()) return reply(std::move(allowed));
   engine_->PurgeQueue(
       {caller->vhost, caller->owner, request.name()},
       [reply = std::move(reply)](absl::StatusOr<uint64_t> purged) mutable {
@@ -195,9 +221,10 @@ void TopologyService::PurgeQueue(v1::PurgeQueueRequest request,
       });
 }
 
-void TopologyService::GetQueue(v1::GetQueueRequest request,
+void TopologyService::GetQueue(const LoginRef& login,
+                               v1::GetQueueRequest request,
                                Reply<v1::GetQueueResponse> reply) {
-  auto caller = CallerOf(request.vhost());
+  auto caller = CallerOf(login, request.vhost());
   if (!caller.ok()) return reply(std::move(caller).status());
   absl::Status name = CheckName("queue", request.name());
   if (!name.ok()) return reply(std::move(name));
@@ -214,9 +241,10 @@ void TopologyService::GetQueue(v1::GetQueueRequest request,
 // ---- Bindings ----
 
 absl::StatusOr<BindParams> TopologyService::MakeBindParams(
-    const std::string& vhost, const std::string& session_id,
-    BindingSpec binding, const ProtoTable& arguments) const {
-  auto caller = CallerOf(vhost, session_id);
+    const LoginRef& login, const std::string& vhost,
+    const std::string& session_id, BindingSpec binding,
+    const ProtoTable& arguments) const {
+  auto caller = CallerOf(login, vhost, session_id);
   if (!caller.ok()) return std::move(caller).status();
   const bool to_queue = binding.kind == DestinationKind::kQueue;
   for (absl::Status status :
@@ -228,6 +256,9 @@ absl::StatusOr<BindParams> TopologyService::MakeBindParams(
   auto table = ToTable(arguments);
   if (!table.ok()) return std::move(table).status();
   binding.arguments = *std::move(table);
+  absl::Status allowed =
+      CheckBind(*engine_, caller->vhost, binding, &caller->access);
+  if (!allowed.ok()) return allowed;
   BindParams params;
   params.vhost = std::move(caller->vhost);
   params.owner = caller->owner;
@@ -266,9 +297,10 @@ void TopologyService::Unbind(absl::StatusOr<BindParams> params,
       });
 }
 
-void TopologyService::BindQueue(v1::BindQueueRequest request,
+void TopologyService::BindQueue(const LoginRef& login,
+                                v1::BindQueueRequest request,
                                 Reply<v1::BindQueueResponse> reply) {
-  Bind(MakeBindParams(request.vhost(), request.session_id(),
+  Bind(MakeBindParams(login, request.vhost(), request.session_id(),
                       {request.exchange(),
                        DestinationKind::kQueue,
                        request.queue(),
@@ -278,9 +310,10 @@ void TopologyService::BindQueue(v1::BindQueueRequest request,
        std::move(reply));
 }
 
-void TopologyService::UnbindQueue(v1::UnbindQueueRequest request,
+void TopologyService::UnbindQueue(const LoginRef& login,
+                                  v1::UnbindQueueRequest request,
                                   Reply<v1::UnbindQueueResponse> reply) {
-  Unbind(MakeBindParams(request.vhost(), request.session_id(),
+  Unbind(MakeBindParams(login, request.vhost(), request.session_id(),
                         {request.exchange(),
                          DestinationKind::kQueue,
                          request.queue(),
@@ -290,9 +323,10 @@ void TopologyService::UnbindQueue(v1::UnbindQueueRequest request,
          std::move(reply));
 }
 
-void TopologyService::BindExchange(v1::BindExchangeRequest request,
+void TopologyService::BindExchange(const LoginRef& login,
+                                   v1::BindExchangeRequest request,
                                    Reply<v1::BindExchangeResponse> reply) {
-  Bind(MakeBindParams(request.vhost(), /*session_id=*/"",
+  Bind(MakeBindParams(login, request.vhost(), /*session_id=*/"",
                       {request.source(),
                        DestinationKind::kExchange,
                        request.destination(),
@@ -302,9 +336,10 @@ void TopologyService::BindExchange(v1::BindExchangeRequest request,
        std::move(reply));
 }
 
-void TopologyService::UnbindExchange(v1::UnbindExchangeRequest request,
+void TopologyService::UnbindExchange(const LoginRef& login,
+                                     v1::UnbindExchangeRequest request,
                                      Reply<v1::UnbindExchangeResponse> reply) {
-  Unbind(MakeBindParams(request.vhost(), /*session_id=*/"",
+  Unbind(MakeBindParams(login, request.vhost(), /*session_id=*/"",
                         {request.source(),
                          DestinationKind::kExchange,
                          request.destination(),

@@ -35,48 +35,54 @@ class TopologyService {
  private:
   template <typename Request, typename Response>
   void Add(MethodTable* table, absl::string_view rpc,
-           void (TopologyService::*method)(Request, Reply<Response>));
+           void (TopologyService::*method)(const LoginRef&, Request,
+                                           Reply<Response>));
 
-  void DeclareExchange(v1::DeclareExchangeRequest request,
+  void DeclareExchange(const LoginRef& login,
+                       v1::DeclareExchangeRequest request,
                        Reply<v1::DeclareExchangeResponse> reply);
-  void DeleteExchange(v1::DeleteExchangeRequest request,
+  void DeleteExchange(const LoginRef& login, v1::DeleteExchangeRequest request,
                       Reply<v1::DeleteExchangeResponse> reply);
-  void DeclareQueue(v1::DeclareQueueRequest request,
+  void DeclareQueue(const LoginRef& login, v1::DeclareQueueRequest request,
                     Reply<v1::DeclareQueueResponse> reply);
-  void DeleteQueue(v1::DeleteQueueRequest request,
+  void DeleteQueue(const LoginRef& login, v1::DeleteQueueRequest request,
                    Reply<v1::DeleteQueueResponse> reply);
-  void PurgeQueue(v1::PurgeQueueRequest request,
+  void PurgeQueue(const LoginRef& login, v1::PurgeQueueRequest request,
                   Reply<v1::PurgeQueueResponse> reply);
-  void BindQueue(v1::BindQueueRequest request,
+  void BindQueue(const LoginRef& login, v1::BindQueueRequest request,
                  Reply<v1::BindQueueResponse> reply);
-  void UnbindQueue(v1::UnbindQueueRequest request,
+  void UnbindQueue(const LoginRef& login, v1::UnbindQueueRequest request,
                    Reply<v1::UnbindQueueResponse> reply);
-  void BindExchange(v1::BindExchangeRequest request,
+  void BindExchange(const LoginRef& login, v1::BindExchangeRequest request,
                     Reply<v1::BindExchangeResponse> reply);
-  void UnbindExchange(v1::UnbindExchangeRequest request,
+  void UnbindExchange(const LoginRef& login, v1::UnbindExchangeRequest request,
                       Reply<v1::UnbindExchangeResponse> reply);
-  void GetExchange(v1::GetExchangeRequest request,
+  void GetExchange(const LoginRef& login, v1::GetExchangeRequest request,
                    Reply<v1::GetExchangeResponse> reply);
-  void GetQueue(v1::GetQueueRequest request, Reply<v1::GetQueueResponse> reply);
-  void ListExchanges(v1::ListExchangesRequest request,
+  void GetQueue(const LoginRef& login, v1::GetQueueRequest request,
+                Reply<v1::GetQueueResponse> reply);
+  void ListExchanges(const LoginRef& login, v1::ListExchangesRequest request,
                      Reply<v1::ListExchangesResponse> reply);
-  void ListQueues(v1::ListQueuesRequest request,
+  void ListQueues(const LoginRef& login, v1::ListQueuesRequest request,
                   Reply<v1::ListQueuesResponse> reply);
-  void ListBindings(v1::ListBindingsRequest request,
+  void ListBindings(const LoginRef& login, v1::ListBindingsRequest request,
                     Reply<v1::ListBindingsResponse> reply);
-  void ListConsumers(v1::ListConsumersRequest request,
+  void ListConsumers(const LoginRef& login, v1::ListConsumersRequest request,
                      Reply<v1::ListConsumersResponse> reply);
 
-  absl::StatusOr<Caller> CallerOf(const std::string& vhost,
+  absl::StatusOr<Caller> CallerOf(const LoginRef& login,
+                                  const std::string& vhost,
                                   const std::string& session_id = "") const {
-    return ResolveCaller(sessions_, default_vhost_, vhost, session_id);
+    return ResolveCaller(*engine_, sessions_, login, default_vhost_, vhost,
+                         session_id);
   }
   // The queue as clients see it, with the name of the client that owns it.
   v1::Queue Convert(absl::string_view vhost, const QueueInfo& info) const;
 
   // The four binding RPCs, once their fields have been sorted out: the reply
   // is `created` or `deleted`.
-  absl::StatusOr<BindParams> MakeBindParams(const std::string& vhost,
+  absl::StatusOr<BindParams> MakeBindParams(const LoginRef& login,
+                                            const std::string& vhost,
                                             const std::string& session_id,
                                             BindingSpec binding,
                                             const ProtoTable& arguments) const;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
+#include "service/rpc/caller.h"
 #include "service/rpc/codec.h"
 #include "service/rpc/convert.h"
 #include "service/rpc/stream_errors.h"
@@ -29,6 +30,7 @@ void WatchStream::OnReadDone(bool ok, grpc::ByteBuffer message) {
   SendHeartbeat();
   streams_->Add(shared_from_this(), StreamRegistry::DuringDrain::kDoNotWaitFor);
   AlarmChanged();
+  RecheckAccess();  // what changed before the registry knew the stream
   ScheduleHeartbeat(clock_->Now() + heartbeat_interval_);
 }
 
@@ -41,6 +43,8 @@ absl::Status WatchStream::Begin(const grpc::ByteBuffer& message) {
                              {kDefaultHeartbeat, kMinHeartbeat, kMaxHeartbeat});
   if (!interval.ok()) return std::move(interval).status();
   heartbeat_interval_ = *interval;
+  absl::Status own = sessions_->CheckUser(request.session_id(), call_->login());
+  if (!own.ok()) return own;
   auto attached = sessions_->Attach(request.session_id(), weak_from_this(),
                                     SessionUse::kWatch);
   if (!attached.ok()) return std::move(attached).status();
@@ -188,6 +192,12 @@ void WatchStream::AlarmChanged() {
 }
 
 void WatchStream::EndForDrain() { call_->Finish(ServerDrainingError()); }
+
+void WatchStream::RecheckAccess() {
+  absl::Status access = CheckStreamAccess(
+      *engine_, call_->login(), attachment_.session().vhost, clock_->Now());
+  if (!access.ok()) call_->Finish(std::move(access));
+}
 
 void WatchStream::EndVhost(absl::string_view vhost) {
   if (attachment_.session().vhost == vhost) {

@@ -40,9 +40,10 @@ class WatchStream : public CallHandler,
   static constexpr size_t kMaxWaiting = 10000;
 
   // Heartbeats go by `clock` and `timers`. All must outlive the stream.
-  WatchStream(Sessions* sessions, StreamRegistry* streams,
+  WatchStream(const Engine* engine, Sessions* sessions, StreamRegistry* streams,
               const MemoryAlarm* memory, const Clock* clock, TimerQueue* timers)
-      : sessions_(sessions),
+      : engine_(engine),
+        sessions_(sessions),
         streams_(streams),
         memory_(memory),
         clock_(clock),
@@ -61,6 +62,7 @@ class WatchStream : public CallHandler,
   void EndForDrain() override;
   void EndVhost(absl::string_view vhost) override;
   void AlarmChanged() override;
+  void RecheckAccess() override;
 
  private:
   // What is to be done with a notice once the lock is gone.
@@ -76,6 +78,7 @@ class WatchStream : public CallHandler,
   void ScheduleHeartbeat(absl::Time when) ABSL_LOCKS_EXCLUDED(mu_);
   void OnHeartbeatTimer();
 
+  const Engine* const engine_;
   Sessions* const sessions_;
   StreamRegistry* const streams_;
   const MemoryAlarm* const memory_;

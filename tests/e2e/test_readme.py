@@ -24,7 +24,7 @@ def examples(kind: str) -> list[str]:
 def run_shell(broker, folder: pathlib.Path, script: str) -> str:
     (folder / "kelpmq").symlink_to(broker_process.binary().resolve())
     done = subprocess.run(
-        ["bash", "-euc", script], capture_output=True, text=True, timeout=wire.PATIENCE,
+        ["bash", "-euc", script], cwd=folder, capture_output=True, text=True, timeout=wire.PATIENCE,
         env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}",
              "KELPMQ_ADDRESS": broker.address})
     assert done.returncode == 0, done.stderr
@@ -34,6 +34,12 @@ def run_shell(broker, folder: pathlib.Path, script: str) -> str:
 def test_the_first_minute(broker, tmp_path):
     [script] = examples("cli")
     assert "hello" in run_shell(broker, tmp_path, script)
+
+
+def test_users_and_definitions(own_broker, tmp_path):
+    [script] = examples("users")
+    run_shell(own_broker, tmp_path, script)
+    assert "app.jobs" in (tmp_path / "definitions.json").read_text()
 
 
 def test_the_stubs_of_the_python_client(tmp_path):

@@ -1,4 +1,5 @@
 """What end-to-end tests say to a broker, over plain generated stubs."""
+import base64
 import collections
 import contextlib
 import itertools
@@ -63,14 +64,48 @@ def until(condition, what: str, patience: float = PATIENCE):
     return result
 
 
+def basic(user: str, password: str) -> str:
+    """The authorization of a user."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+class _Authorization(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor,
+                     grpc.StreamUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):
+    """Sends the metadata `authorization` with every call."""
+
+    def __init__(self, authorization: str):
+        self._metadata = ("authorization", authorization)
+
+    def _intercept(self, proceed, details, request):
+        return proceed(_Details(details, [*(details.metadata or ()), self._metadata]), request)
+
+    intercept_unary_unary = intercept_unary_stream = _intercept
+    intercept_stream_unary = intercept_stream_stream = _intercept
+
+
+class _Details(grpc.ClientCallDetails):
+    def __init__(self, details: grpc.ClientCallDetails, metadata: list):
+        self.method, self.timeout, self.metadata = details.method, details.timeout, metadata
+        self.credentials = details.credentials
+        self.wait_for_ready = details.wait_for_ready
+        self.compression = details.compression
+
+
 class Client:
     """One gRPC channel, its stubs, and what tests do all the time."""
 
-    def __init__(self, address: str):
+    def __init__(self, address: str, authorization: str | None = None,
+                 tls: grpc.ChannelCredentials | None = None, server_name: str | None = None):
         # A pool of its own: clients of one process must not share a connection.
-        self.channel = grpc.insecure_channel(address, options=[
+        options = [
             ("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", 16 << 20),
-            ("grpc.max_send_message_length", 16 << 20)])
+            ("grpc.max_send_message_length", 16 << 20)]
+        if server_name:
+            options.append(("grpc.ssl_target_name_override", server_name))
+        self.channel = (grpc.secure_channel(address, tls, options) if tls
+                        else grpc.insecure_channel(address, options))
+        if authorization:
+            self.channel = grpc.intercept_channel(self.channel, _Authorization(authorization))
         self.messaging = messaging_pb2_grpc.MessagingServiceStub(self.channel)
         self.topology = topology_pb2_grpc.TopologyServiceStub(self.channel)
         self.session = session_pb2_grpc.SessionServiceStub(self.channel)

@@ -27,6 +27,7 @@ class Adapter(TopologyOps, MessageOps, AdminOps):
         self._consumers: dict[str, Consumer] = {}
         self._deliveries: dict[str, object] = {}
         self._queue_names: dict[str, str] = {}
+        self._users: set[str] = set()  # Made by the case.
 
     def run(self, op: dict) -> dict:
         """The observation of `op`."""
@@ -43,12 +44,13 @@ class Adapter(TopologyOps, MessageOps, AdminOps):
         return observation if op["op"] in _BARE_OPS else {"ok": True, **observation}
 
     def close(self) -> None:
-        """Ends all sessions."""
+        """Ends all sessions, and deletes the users that the case has made."""
         for connection in self._connections.values():
             try:
                 self._close_connection(connection)
             except (AmqpError, grpc.RpcError):
                 pass  # Ended with its vhost.
+        self._delete_users()
 
     # Names.
 

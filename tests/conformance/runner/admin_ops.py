@@ -27,8 +27,17 @@ class AdminOps:
         self._admin("DeleteVhost", name=op["vhost"])
 
     def _user_add(self, op):
+        tags = op.get("tags") or []
+        if isinstance(tags, str):
+            tags = tags.replace(",", " ").split()
         self._admin("PutUser", password=op["password"],
-                    user=admin_pb2.User(name=op["user"], tags=op.get("tags") or []))
+                    user=admin_pb2.User(name=op["user"], tags=tags))
+        self._users.add(op["user"])
+
+    def _delete_users(self):
+        """Users belong to no vhost, so they do not go with the case's."""
+        while self._users:
+            self._admin("DeleteUser", name=self._users.pop())
 
     def _permissions_set(self, op):
         self._admin("SetPermission", permission=admin_pb2.Permission(

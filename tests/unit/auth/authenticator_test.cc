@@ -163,7 +163,15 @@ TEST_F(AuthenticatorTest, AFailedLoginLeavesALineWithoutThePassword) {
   EXPECT_EQ(audit_.events[0].action, "Login");
   EXPECT_EQ(audit_.events[0].user, "u");
   EXPECT_EQ(audit_.events[0].peer, kPeer);
-  EXPECT_EQ(audit_.events[0].outcome, "BAD_CREDENTIALS");
+  EXPECT_EQ(audit_.events[0].outcome, "UNAUTHENTICATED");
+}
+
+TEST_F(AuthenticatorTest, TokensThatFailOnAndOnDoNotFillTheLog) {
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(Ask(absl::StrCat("Bearer ", i)).ok());
+  }
+  EXPECT_EQ(audit_.events.size(),
+            static_cast<size_t>(LoginThrottle::kFreeFailures));
 }
 
 TEST_F(AuthenticatorTest, TooManyAtOnceAreTurnedAway) {

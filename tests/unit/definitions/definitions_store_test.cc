@@ -141,9 +141,6 @@ TEST_F(DefinitionsStoreTest, ABadDocumentChangesNothing) {
            R"({"vhosts": [{"name": "w"}],
                "exchanges": [{"name": "x", "vhost": "w", "type": "cat"}]})",
            R"({"vhosts": [{"name": "w"}],
-               "bindings": [{"source": "x", "vhost": "w", "destination": "q",
-                             "destination_type": "queue", "routing_key": ""}]})",
-           R"({"vhosts": [{"name": "w"}],
                "permissions": [{"user": "nobody", "vhost": "w"}]})",
            R"({"vhosts": [{"name": "w"}], "users": [{"name": "u"}],
                "permissions": [{"user": "u", "vhost": "w", "write": "("}]})",
@@ -165,6 +162,24 @@ TEST_F(DefinitionsStoreTest, BindingsMayReferToWhatIsThere) {
        "routing_key": ""}]})");
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->created_count, 2u);
+}
+
+// RabbitMQ does not write internal exchanges, but what is bound to them.
+TEST_F(DefinitionsStoreTest, BindingsOfWhatIsNotThereAreLeftOutAndNamed) {
+  for (const bool validate_only : {true, false}) {
+    const auto result = Import(
+        R"({"queues": [{"name": "q", "vhost": "/", "durable": true}],
+            "bindings": [
+              {"source": "none", "vhost": "/", "destination": "q",
+               "destination_type": "queue", "routing_key": ""},
+              {"source": "amq.topic", "vhost": "/", "destination": "q",
+               "destination_type": "queue", "routing_key": "k"}]})",
+        validate_only);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ(result->created_count, 2u);
+    ASSERT_EQ(result->conflicts.size(), 1u);
+    EXPECT_THAT(result->conflicts[0], HasSubstr("no exchange 'none'"));
+  }
 }
 
 TEST_F(DefinitionsStoreTest, OneVhostIsWrittenWithoutItsName) {

@@ -1,0 +1,173 @@
+#include "service/cli/credentials.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "service/cli/errors.h"
+#include "service/cli/text.h"
+
+namespace kelpmq::service::cli {
+namespace {
+
+using grpc::experimental::InterceptionHookPoints;
+
+constexpr char kAuthorization[] = "authorization";
+
+absl::StatusOr<std::string> ReadFile(absl::string_view option,
+                                     const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream content;
+  if (file) content << file.rdbuf();
+  if (!file) {
+    return MakeFailure(ExitCode::kUsage,
+                       absl::StrCat("cannot read ", option, " ", OneLine(path),
+                                    ": ", std::strerror(errno)));
+  }
+  return content.str();
+}
+
+// The first line of the file, or the variable if no file is named.
+absl::StatusOr<std::string> ReadSecret(absl::string_view option,
+                                       const std::string& path,
+                                       const char* variable) {
+  if (path.empty()) {
+    const char* const value = std::getenv(variable);
+    return std::string(value == nullptr ? "" : value);
+  }
+  absl::StatusOr<std::string> content = ReadFile(option, path);
+  if (!content.ok()) return content.status();
+  content->resize(std::min(content->size(), content->find('\n')));
+  absl::StripTrailingAsciiWhitespace(&*content);
+  return content;
+}
+
+absl::StatusOr<std::string> ReadAuthorization(const LoginOptions& login) {
+  absl::StatusOr<std::string> token =
+      ReadSecret("--token-file", login.token_file, "KELPMQ_TOKEN");
+  if (!token.ok()) return token.status();
+  if (login.user.empty()) {
+    return token->empty() ? "" : absl::StrCat("Bearer ", *token);
+  }
+  if (!token->empty()) {
+    return MakeFailure(ExitCode::kUsage,
+                       "there are a user and a token to log in with",
+                       "give one of --user and --token-file, and look for "
+                       "KELPMQ_USER and KELPMQ_TOKEN in the environment");
+  }
+  absl::StatusOr<std::string> password =
+      ReadSecret("--password-file", login.password_file, "KELPMQ_PASSWORD");
+  if (!password.ok()) return password.status();
+  if (password->empty()) {
+    return MakeFailure(
+        ExitCode::kUsage,
+        absl::StrCat("user '", OneLine(login.user), "' has no password"),
+        "set KELPMQ_PASSWORD, or put it into a file: --password-file FILE");
+  }
+  return absl::StrCat(
+      "Basic ", absl::Base64Escape(absl::StrCat(login.user, ":", *password)));
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadTls(
+    const TlsOptions& tls) {
+  grpc::SslCredentialsOptions options;
+  const std::pair<const char*, std::pair<const std::string*, std::string*>>
+      files[] = {{"--tls-ca", {&tls.ca, &options.pem_root_certs}},
+                 {"--tls-cert", {&tls.certificate, &options.pem_cert_chain}},
+                 {"--tls-key", {&tls.key, &options.pem_private_key}}};
+  if (tls.certificate.empty() != tls.key.empty()) {
+    return MakeFailure(ExitCode::kUsage,
+                       "--tls-cert and --tls-key go together");
+  }
+  for (const auto& [option, file] : files) {
+    if (file.first->empty()) continue;
+    absl::StatusOr<std::string> pem = ReadFile(option, *file.first);
+    if (!pem.ok()) return pem.status();
+    *file.second = *std::move(pem);
+  }
+  return grpc::SslCredentials(options);
+}
+
+// Adds the metadata to each call, also where there is no TLS: gRPC's own call
+// credentials refuse that, but a Unix socket or loopback needs none.
+class AuthorizationInterceptor : public grpc::experimental::Interceptor {
+ public:
+  explicit AuthorizationInterceptor(const std::string* authorization)
+      : authorization_(authorization) {}
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* batch) override {
+    if (batch->QueryInterceptionHookPoint(
+            InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      batch->GetSendInitialMetadata()->emplace(kAuthorization, *authorization_);
+    }
+    batch->Proceed();
+  }
+
+ private:
+  const std::string* const authorization_;
+};
+
+class AuthorizationFactory
+    : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit AuthorizationFactory(std::string authorization)
+      : authorization_(std::move(authorization)) {}
+
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo*) override {
+    return new AuthorizationInterceptor(&authorization_);
+  }
+
+ private:
+  const std::string authorization_;
+};
+
+}  // namespace
+
+absl::StatusOr<Credentials> ReadCredentials(const TlsOptions& tls,
+                                            const LoginOptions& login) {
+  Credentials credentials;
+  credentials.server_name = tls.server_name;
+  absl::StatusOr<std::string> authorization = ReadAuthorization(login);
+  if (!authorization.ok()) return authorization.status();
+  credentials.authorization = *std::move(authorization);
+  if (tls.enabled || !tls.ca.empty() || !tls.server_name.empty()) {
+    auto channel = ReadTls(tls);
+    if (!channel.ok()) return channel.status();
+    credentials.channel = *std::move(channel);
+  }
+  return credentials;
+}
+
+std::shared_ptr<grpc::Channel> NewChannelTo(const std::string& address,
+                                            const Credentials& credentials,
+                                            grpc::ChannelArguments arguments) {
+  if (!credentials.server_name.empty()) {
+    arguments.SetSslTargetNameOverride(credentials.server_name);
+  }
+  const auto channel = credentials.channel != nullptr
+                           ? credentials.channel
+                           : grpc::InsecureChannelCredentials();
+  if (credentials.authorization.empty()) {
+    return grpc::CreateCustomChannel(address, channel, arguments);
+  }
+  std::vector<
+      std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>>
+      factories;
+  factories.push_back(
+      std::make_unique<AuthorizationFactory>(credentials.authorization));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      address, channel, arguments, std::move(factories));
+}
+
+}  // namespace kelpmq::service::cli
