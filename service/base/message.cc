@@ -94,11 +94,10 @@ MessageRef MessagePacker::Add(absl::string_view exchange,
                            StringFieldSize(routing_key.size()) +
                            StringFieldSize(exchange.size());
   const bool hides = facts.bcc == MessageMarks::Bcc::kHidden;
-  const size_t size =
-      RoundUp(sizeof(Message) + wire_size +
-              (facts.has_expiration ? sizeof(facts.expiration_ms) : 0) +
-              (hides ? VarintSize(hidden_header.size()) + hidden_header.size()
-                     : 0));
+  const size_t size = RoundUp(
+      sizeof(Message) + wire_size +
+      (facts.has_expiration ? sizeof(facts.expiration_ms) : 0) +
+      (hides ? VarintSize(hidden_header.size()) + hidden_header.size() : 0));
   const bool goes_along = block_ != nullptr && capacity_ - used_ >= size &&
                           IsSame(last_routing_key_, routing_key) &&
                           IsSame(last_exchange_, exchange);

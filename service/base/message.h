@@ -27,7 +27,7 @@ struct MessageMarks {
   bool has_headers = false;
   bool has_sender_keys = false;  // a CC or BCC header: further routing keys
   Bcc bcc = Bcc::kNone;
-  bool has_delay = false;        // an x-delay header
+  bool has_delay = false;  // an x-delay header
   bool has_expiration = false;
   // x-death and its kin are our own record of its deaths, not a client's.
   bool dead_lettered = false;

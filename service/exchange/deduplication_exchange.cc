@@ -29,10 +29,9 @@ std::optional<int64_t> Positive(const Value& value) {
 
 absl::Status Invalid(absl::string_view argument, absl::string_view what,
                      absl::string_view must) {
-  return MakeError(
-      Reason::kInvalidArgumentValue,
-      absl::StrCat(what, ", '", argument, "' must be ", must),
-      {{"argument", argument}});
+  return MakeError(Reason::kInvalidArgumentValue,
+                   absl::StrCat(what, ", '", argument, "' must be ", must),
+                   {{"argument", argument}});
 }
 
 }  // namespace

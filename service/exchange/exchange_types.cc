@@ -26,10 +26,9 @@ constexpr absl::string_view kDeduplication = "x-message-deduplication";
 constexpr absl::string_view kRecentHistory = "x-recent-history";
 
 constexpr absl::string_view kPlainTypes[] = {
-    "direct",         "fanout",         "topic",
-    "headers",        "x-modulus-hash", "x-random",
-    "x-local-random", kConsistentHash,  kRecentHistory,
-    kDeduplication};
+    "direct",         "fanout",      "topic",          "headers",
+    "x-modulus-hash", "x-random",    "x-local-random", kConsistentHash,
+    kRecentHistory,   kDeduplication};
 
 constexpr absl::string_view kDelayedTypeArgument = "x-delayed-type";
 constexpr absl::string_view kHistoryLengthArgument = "x-recent-history-length";

@@ -18,9 +18,9 @@ struct Taker;
 // costs no place (as recorded of RabbitMQ).
 //
 // A message that does not fit into what is left of a consumer's byte window
-// passes it by: the consumer stands aside until it can take a message whose turn
-// has come, then goes to the back. A message larger than a window fits it when
-// nothing else is out.
+// passes it by: the consumer stands aside until it can take a message whose
+// turn has come, then goes to the back. A message larger than a window fits it
+// when nothing else is out.
 //
 // Who was found without room stands in no line, so the cost of a turn does not
 // depend on how many those are.

@@ -330,10 +330,9 @@ absl::StatusOr<QueueArguments> ParseQueueArguments(const QueueSpec& spec,
                         result.type == QueueType::kClassic;
   reader.Positive("x-quorum-initial-group-size");
   result.delivery_limit = reader.Integer("x-delivery-limit");
-  result.retry_delay.type = static_cast<RetryDelay::Type>(
-      reader.OneOf("x-delayed-retry-type",
-                   {"disabled", "all", "failed", "returned"},
-                   "invalid_delayed_retry_type"));
+  result.retry_delay.type = static_cast<RetryDelay::Type>(reader.OneOf(
+      "x-delayed-retry-type", {"disabled", "all", "failed", "returned"},
+      "invalid_delayed_retry_type"));
   result.retry_delay.min = Millis(reader.NonNegative("x-delayed-retry-min"))
                                .value_or(absl::ZeroDuration());
   result.retry_delay.max = Millis(reader.NonNegative("x-delayed-retry-max"))

@@ -215,12 +215,13 @@ void FromTable(const Table& table, ProtoTable* result) {
 absl::Status CheckName(absl::string_view what, absl::string_view name) {
   if (name.size() <= kMaxNameBytes) return absl::OkStatus();
   // A key or tag is the text itself; of all else it is the name.
-  const bool is_text = absl::EndsWith(what, "key") || absl::EndsWith(what, "tag");
-  return MakeError(Reason::kInvalidName,
-                   absl::StrCat(is_text ? "the " : "the name of the ", what,
-                                " has ", name.size(), " bytes, more than ",
-                                kMaxNameBytes),
-                   {{"argument", what}});
+  const bool is_text =
+      absl::EndsWith(what, "key") || absl::EndsWith(what, "tag");
+  return MakeError(
+      Reason::kInvalidName,
+      absl::StrCat(is_text ? "the " : "the name of the ", what, " has ",
+                   name.size(), " bytes, more than ", kMaxNameBytes),
+      {{"argument", what}});
 }
 
 absl::Status CheckTagRange(const v1::TagRange& range) {

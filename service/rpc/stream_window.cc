@@ -53,8 +53,7 @@ void StreamWindow::Take(uint64_t count, size_t bytes, bool auto_ack) {
   prefetched_bytes_ += bytes;
 }
 
-uint32_t StreamWindow::Reserve(ConsumerKey key, size_t bytes,
-                               uint32_t wanted) {
+uint32_t StreamWindow::Reserve(ConsumerKey key, size_t bytes, uint32_t wanted) {
   const bool auto_ack = IsAutoAck(key);
   MutexLock lock(&mu_);
   if (paused_ || !OutboxRoom(bytes) ||

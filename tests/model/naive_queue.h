@@ -443,8 +443,7 @@ class NaiveQueue {
       if (letter.state != Letter::kInLine) ++under_way;
     }
     for (Letter& letter : letters_) {
-      const bool again =
-          letter.state == Letter::kFailed && letter.again <= now;
+      const bool again = letter.state == Letter::kFailed && letter.again <= now;
       const bool first = letter.state == Letter::kInLine && under_way < 32;
       if (!again && !first) continue;
       if (first) ++under_way;
@@ -470,8 +469,7 @@ class NaiveQueue {
   bool IsDuplicate(const std::string& key, absl::Time now) const {
     return !key.empty() && std::any_of(messages_.begin(), messages_.end(),
                                        [&](const Message& m) {
-                                         return m.key == key &&
-                                                m.expires > now;
+                                         return m.key == key && m.expires > now;
                                        });
   }
   Message* FindOut(uint64_t delivery_id) {

@@ -402,8 +402,7 @@ class Sequence : public RoomSource {
   }
   void Pass() {
     // Now and then long enough for letters to be sent anew.
-    now_ += OneIn(20) ? absl::Seconds(11)
-                      : absl::Milliseconds(random_() % 120);
+    now_ += OneIn(20) ? absl::Seconds(11) : absl::Milliseconds(random_() % 120);
     Say(absl::StrCat("pass to ", absl::ToUnixMillis(now_)));
     core_->OnTime(now_, &effects_);
     naive_.OnTime(now_);
@@ -482,8 +481,8 @@ class Sequence : public RoomSource {
       constexpr const char* kReasons[] = {"rejected", "expired", "maxlen",
                                           "delivery_limit"};
       dead_.push_back(absl::StrCat(BodyOf(*dead.message), " ",
-                                   kReasons[static_cast<int>(dead.reason)],
-                                   " ", dead.letter_id));
+                                   kReasons[static_cast<int>(dead.reason)], " ",
+                                   dead.letter_id));
       last_letter_ = std::max(last_letter_, dead.letter_id);
     }
     effects_ = QueueEffects();

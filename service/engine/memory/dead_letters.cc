@@ -86,8 +86,7 @@ void PublishDeadLetters(
           {i, {letter.id, !routes.empty(), std::move(letter.reached)}});
       fate = &tracked.back();
     }
-    for (const TargetId target :
-         TargetsOf(letter, routes, path.router, fate)) {
+    for (const TargetId target : TargetsOf(letter, routes, path.router, fate)) {
       shares.push_back(departures.ShareOf(target));
     }
     if (!routes.holders.empty()) {

@@ -16,9 +16,9 @@ namespace kelpmq::service {
 // letters that have an id when every queue has taken its share, on the strand
 // of the last; with no queue at all, at once.
 // Thread-safety: any thread; takes no lock.
-void PublishDeadLetters(
-    const PublishPath& path, std::vector<DeadLetter> letters,
-    absl::AnyInvocable<void(std::vector<LetterFate>)> done);
+void PublishDeadLetters(const PublishPath& path,
+                        std::vector<DeadLetter> letters,
+                        absl::AnyInvocable<void(std::vector<LetterFate>)> done);
 
 }  // namespace kelpmq::service
 

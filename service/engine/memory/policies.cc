@@ -24,7 +24,7 @@ struct NumberSetting {
   int64_t low;
 };
 constexpr NumberSetting kNumbers[] = {
-    {"message-ttl", 0},      {"expires", 1},         {"max-length", 0},
+    {"message-ttl", 0},      {"expires", 1},           {"max-length", 0},
     {"max-length-bytes", 0}, {"delivery-limit", -1},  // -1: none
     {"consumer-timeout", 0}, {"delayed-retry-min", 0}, {"delayed-retry-max", 0},
 };

@@ -57,9 +57,8 @@ absl::Status NoSuchVhost(absl::string_view name) {
 std::shared_ptr<Vhost> Vhost::Create(
     std::string name, const Clock* clock, TimerQueue* timers,
     Executor* executor, OnExclusiveQueueClosed on_exclusive_queue_closed) {
-  auto vhost =
-      std::make_shared<Vhost>(std::move(name), clock, timers, executor,
-                              std::move(on_exclusive_queue_closed));
+  auto vhost = std::make_shared<Vhost>(std::move(name), clock, timers, executor,
+                                       std::move(on_exclusive_queue_closed));
   vhost->delayed_ = DelayedMessages::Create(
       clock, timers, executor,
       [weak = std::weak_ptr<Vhost>(vhost)](std::vector<LateMessage> due) {

@@ -11,9 +11,9 @@ namespace kelpmq::service {
 namespace {
 
 using testing::EncodeHeaders;
+using ::testing::Eq;
 using testing::MessageOf;
 using testing::MessageParts;
-using ::testing::Eq;
 using testing::MessageWithHeaders;
 using ::testing::Optional;
 using testing::WireWriter;

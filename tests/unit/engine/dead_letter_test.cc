@@ -143,8 +143,7 @@ TEST_F(DeadLetters, DLX_07_WithoutAKeyOfItsOwnCcAndBccKeysRouteAgain) {
   for (const char* name : {"cc", "bcc"}) {
     const GetResult got = Take(name);
     ASSERT_THAT(got.deliveries, SizeIs(1)) << name;
-    const Table headers =
-        DecodeHeaders(got.deliveries[0].message->encoded());
+    const Table headers = DecodeHeaders(got.deliveries[0].message->encoded());
     EXPECT_EQ(headers.count("CC"), 1u);
     EXPECT_EQ(headers.count("BCC"), 0u) << "nobody sees it";
     const Array& deaths = *headers.find("x-death")->second.As<Array>();

@@ -352,8 +352,8 @@ TEST_F(DeduplicationExchangeTest, PLUG_07_SeesWhatFoundNoQueue) {
   Queue("q");
   Bind(ToQueue("x", "q"));
   EXPECT_FALSE(Routed("a"));
-  EXPECT_FALSE(router_.RoutesByKeyAlone(
-      *testing::MessageWithHeaders("x", "k", {})));
+  EXPECT_FALSE(
+      router_.RoutesByKeyAlone(*testing::MessageWithHeaders("x", "k", {})));
 }
 
 TEST_F(DeduplicationExchangeTest, PLUG_07_ArgumentsAreChecked) {

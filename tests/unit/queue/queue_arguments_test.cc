@@ -71,8 +71,9 @@ TEST(QueueArguments, QUORUM_09_RetriesAreRead) {
   EXPECT_EQ(ReasonOf(ParseQueueArguments(spec, "conf").status()),
             "INVALID_ARGUMENT_VALUE");
   EXPECT_EQ(Refusal({{"x-delayed-retry-min", int32_t{1}}}),
-            Invalid("x-delayed-retry-min", " of queue type "
-                                           "rabbit_classic_queue"));
+            Invalid("x-delayed-retry-min",
+                    " of queue type "
+                    "rabbit_classic_queue"));
 }
 
 TEST(QueueArguments, ARGS_01_ValuesAreRead) {

@@ -197,8 +197,8 @@ TEST_F(Letters, DLX_17_AFewAtATimeInOrder) {
   Discard(bodies.size());
   ASSERT_THAT(letters_, SizeIs(KeptLetters::kMaxUnderWay));
   EXPECT_EQ(BodyOf(*letters_.back().message), "31");
-  TellFates({Fate(letters_[5].letter_id, true),
-             Fate(letters_[6].letter_id, false)});
+  TellFates(
+      {Fate(letters_[5].letter_id, true), Fate(letters_[6].letter_id, false)});
   ASSERT_THAT(letters_, SizeIs(KeptLetters::kMaxUnderWay + 1));
   EXPECT_EQ(BodyOf(*letters_.back().message), "32");
 }

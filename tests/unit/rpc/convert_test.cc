@@ -158,9 +158,9 @@ TEST(Convert, LIMIT_01_NamesHaveAtMost255Bytes) {
   EXPECT_EQ(MetadataOf(status, "argument"), "queue");
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("the name of the queue has 256 bytes"));
-  EXPECT_THAT(std::string(
-                  CheckName("routing_key", std::string(256, 'k')).message()),
-              HasSubstr("the routing_key has 256 bytes"));
+  EXPECT_THAT(
+      std::string(CheckName("routing_key", std::string(256, 'k')).message()),
+      HasSubstr("the routing_key has 256 bytes"));
 }
 
 TEST(Convert, TagRangesRun) {
