@@ -117,6 +117,9 @@ struct PublishResult {
   uint32_t unrouted_count = 0;  // of these, items that reached no queue
   uint32_t queue_count = 0;     // queues that took a copy, summed over items
   std::vector<PublishFailure> failures;  // by index, rising
+  // A queue that has got more than its consumers have taken, by far; null:
+  // none. A publisher may wait for Engine::WhenRelieved.
+  QueueRef crowded;
 };
 
 // ---- Receiving ----
@@ -170,7 +173,7 @@ struct ConsumeParams {
   SinkRef sink;
   uint32_t consumer_key = 0;  // the sink's own name for the consumer
   std::string consumer_tag;
-  bool auto_ack = false;      // prefetch does not hold it back
+  bool auto_ack = false;  // prefetch does not hold it back
   bool exclusive = false;
   uint32_t prefetch_count = 0;  // 0: no limit
   uint64_t prefetch_bytes = 0;  // 0: no limit
@@ -335,6 +338,11 @@ class Engine {
   // INTERNAL_EXCHANGE, NO_ROUTE (mandatory), QUEUE_FULL. `done` runs once all
   // targets have taken their messages: that moment is the publisher confirm.
   virtual void Publish(PublishParams params, Done<PublishResult> done) = 0;
+
+  // Runs `done` once the queue is no longer crowded, or has no consumers, or is
+  // gone; at once if it is so already, or too many wait for it.
+  virtual void WhenRelieved(const QueueRef& queue,
+                            absl::AnyInvocable<void()> done) = 0;
 
   // basic.get of up to max_messages. QUEUE_NOT_FOUND, RESOURCE_LOCKED;
   // QUEUE_DELETED if the queue goes while the call waits.

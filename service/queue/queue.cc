@@ -82,6 +82,15 @@ void Queue::Enqueue(std::vector<MessageRef> messages,
   });
 }
 
+void Queue::WhenRelieved(Closure done) {
+  Post([this, done = std::move(done)]() mutable {
+    if (IsRelieved() || waiting_for_relief_.size() >= kMaxWaitingForRelief) {
+      return std::move(done)();
+    }
+    waiting_for_relief_.push_back(std::move(done));
+  });
+}
+
 void Queue::Get(GetParams params, Done<GetResult> done) {
   Post([this, params = std::move(params), done = std::move(done)]() mutable {
     QueueEffects effects;
@@ -227,6 +236,7 @@ void Queue::Abandon() {
     core_.Delete(/*if_unused=*/false, /*if_empty=*/false, &unheard)
         .IgnoreError();  // without conditions it cannot fail
     waiting_gets_.clear();
+    waiting_for_relief_.clear();
     ArmTimer();
   });
 }
@@ -309,6 +319,13 @@ void Queue::CarryOutHere(QueueEffects* effects) {
     done(std::move(answer.result));
   }
   ArmTimer();
+  if (!waiting_for_relief_.empty() && IsRelieved()) TellRelief();
+}
+
+void Queue::TellRelief() {
+  for (Closure& waiting : std::exchange(waiting_for_relief_, {})) {
+    std::move(waiting)();
+  }
 }
 
 void Queue::PublishDead(std::vector<DeadMessage> dead, Closure then) {

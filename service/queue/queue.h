@@ -72,6 +72,14 @@ class Queue : public QueueHandle,
   // dead-letter exchange.
   void Enqueue(std::vector<MessageRef> messages,
                absl::AnyInvocable<void(std::vector<uint32_t>)> done);
+  // Whether its consumers fall behind its publishers, as of the last completed
+  // call. Any thread, never waits.
+  bool IsCrowded() const {
+    return ready_count_.load(std::memory_order_relaxed) > kCrowded &&
+           consumer_count_.load(std::memory_order_relaxed) > 0;
+  }
+  // See Engine.
+  void WhenRelieved(Closure done);
   void Get(GetParams params, Done<GetResult> done);
   void EndGetWait(uint64_t wait_id);
   void Consume(ConsumeParams params, Done<ConsumerId> done);
@@ -106,6 +114,13 @@ class Queue : public QueueHandle,
   void ListConsumers(absl::AnyInvocable<void(std::vector<ConsumerInfo>)> done);
 
  private:
+  // Ready messages: what consumers at full speed take in a few milliseconds,
+  // and what fits the caches, with half of it left when publishers go on (ADR
+  // 14).
+  static constexpr uint64_t kCrowded = 4096;
+  static constexpr uint64_t kRelieved = kCrowded / 2;
+  static constexpr size_t kMaxWaitingForRelief = 1024;
+
   Queue(QueueSpec spec, QueueArguments arguments, OwnerId owner,
         QueueEnvironment environment);
 
@@ -114,6 +129,10 @@ class Queue : public QueueHandle,
   // All below runs on the strand. After each operation come PublishCounts, so
   // that info() is right once a completion runs, and CarryOut.
   void PublishCounts();
+  bool IsRelieved() const {
+    return core_.ready_count() <= kRelieved || core_.consumer_count() == 0;
+  }
+  void TellRelief();
   void CarryOut(QueueEffects&& effects);
   // `then` runs when dead letters, if there are any, are where they belong.
   void CarryOut(QueueEffects&& effects, Closure then);
@@ -137,6 +156,7 @@ class Queue : public QueueHandle,
   // On the strand.
   QueueCore core_;
   absl::flat_hash_map<uint64_t, Done<GetResult>> waiting_gets_;
+  std::vector<Closure> waiting_for_relief_;
   TimerQueue::TimerId timer_ = TimerQueue::kNoTimer;
   absl::Time timer_time_ = absl::InfiniteFuture();
 

@@ -13,6 +13,12 @@
 namespace kelpmq::service {
 namespace {
 
+// How long a publisher may be held back for a crowded queue: consumers that do
+// not empty it by then are slow, and none of the publisher's business. It tries
+// again after so many messages, for they may have had a bad moment.
+constexpr absl::Duration kMaxWait = absl::Milliseconds(10);
+constexpr uint32_t kItemsBetweenWaits = 65'536;
+
 v1::ConfirmMode ModeOf(const PublishRequestData& request) {
   return request.confirms == v1::CONFIRM_MODE_UNSPECIFIED
              ? v1::CONFIRM_MODE_ALL
@@ -133,6 +139,7 @@ void PublishStream::Publish(PublishRequestData request, size_t bytes) {
     MutexLock lock(&mu_);
     ++publishing_;
     unconfirmed_items_ += entry.items;
+    items_since_wait_ += entry.items;
     unconfirmed_bytes_ += entry.bytes;
   }
   context_->memory->TookIn(bytes + request.item_count * kMessageOverheadBytes);
@@ -163,6 +170,9 @@ void PublishStream::Publish(PublishRequestData request, size_t bytes) {
         }
         {
           MutexLock lock(&self->mu_);
+          if (result.ok() && result->crowded != nullptr) {
+            self->crowded_ = std::move(result->crowded);
+          }
           --self->publishing_;
           self->confirms_.Add(std::move(entry));
         }
@@ -171,6 +181,8 @@ void PublishStream::Publish(PublishRequestData request, size_t bytes) {
 }
 
 void PublishStream::ReadMore() {
+  QueueRef crowded;
+  bool wait;
   {
     MutexLock lock(&mu_);
     if (end_.has_value()) return;
@@ -178,8 +190,55 @@ void PublishStream::ReadMore() {
                  unconfirmed_items_ >= context_->limits.max_unconfirmed_items ||
                  unconfirmed_bytes_ >= context_->limits.max_unconfirmed_bytes;
     if (held_back_) return;
+    crowded = std::exchange(crowded_, nullptr);
+    waiting_ = crowded != nullptr &&
+               (!relief_awaited_ || items_since_wait_ >= kItemsBetweenWaits);
+    wait = waiting_;
+    if (wait) {
+      items_since_wait_ = 0;
+      // What is to come of an earlier wait will do.
+      if (std::exchange(relief_awaited_, true)) crowded = nullptr;
+    }
   }
-  call_->Read();
+  if (wait) {
+    WaitForRelief(crowded);
+  } else {
+    call_->Read();
+  }
+}
+
+void PublishStream::WaitForRelief(const QueueRef& crowded) {
+  const TimerQueue::TimerId timer = context_->timers->Schedule(
+      context_->clock->Now() + kMaxWait, [weak = weak_from_this()] {
+        if (auto self = weak.lock()) self->EndWait();
+      });
+  {
+    MutexLock lock(&mu_);
+    wait_timer_ = timer;
+  }
+  if (crowded == nullptr) return;
+  context_->engine->WhenRelieved(crowded, [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->OnRelieved();
+  });
+}
+
+void PublishStream::OnRelieved() {
+  TimerQueue::TimerId timer;
+  {
+    MutexLock lock(&mu_);
+    relief_awaited_ = false;
+    timer = std::exchange(wait_timer_, TimerQueue::kNoTimer);
+  }
+  if (timer != TimerQueue::kNoTimer) context_->timers->Cancel(timer);
+  EndWait();
+}
+
+void PublishStream::EndWait() {
+  {
+    MutexLock lock(&mu_);
+    if (!std::exchange(waiting_, false)) return;
+  }
+  ReadMore();
 }
 
 void PublishStream::Pump() {

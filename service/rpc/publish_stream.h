@@ -22,9 +22,10 @@ namespace kelpmq::service {
 // written go out together in the next.
 //
 // The client is held back by not reading: once too much is unconfirmed, when a
-// confirm has not been taken off our hands, and during a memory alarm, of which
-// it is told. What was being read when the alarm went on is kept until it is
-// over. Thread-safety: thread-safe. Owned by its call; lives until its last
+// confirm has not been taken off our hands, for a moment when a queue fills
+// faster than its consumers empty it (ADR 14), and during a memory alarm, of
+// which it is told. What was being read when the alarm went on is kept until it
+// is over. Thread-safety: thread-safe. Owned by its call; lives until its last
 // completion.
 class PublishStream : public CallHandler,
                       public RegisteredStream,
@@ -51,6 +52,11 @@ class PublishStream : public CallHandler,
   absl::Status Accept(PublishRequestData* request);
   void Publish(PublishRequestData request, size_t bytes);
   void ReadMore();
+  // Reads no more until the crowded queue is relieved, but not for long. With
+  // null, until the one is that is waited for already.
+  void WaitForRelief(const QueueRef& crowded);
+  void OnRelieved();
+  void EndWait();
   // Writes what has gathered, or finishes; one write at a time.
   void Pump();
   // No more requests; finishes once all that was read has been answered.
@@ -75,6 +81,11 @@ class PublishStream : public CallHandler,
   bool held_back_ ABSL_GUARDED_BY(mu_) = false;  // no read under way
   // Nor while there is this, which came during an alarm.
   std::optional<grpc::ByteBuffer> held_request_ ABSL_GUARDED_BY(mu_);
+  QueueRef crowded_ ABSL_GUARDED_BY(mu_);  // as last heard of
+  bool relief_awaited_ ABSL_GUARDED_BY(mu_) = false;
+  bool waiting_ ABSL_GUARDED_BY(mu_) = false;  // for it: no read under way
+  uint32_t items_since_wait_ ABSL_GUARDED_BY(mu_) = 0;
+  TimerQueue::TimerId wait_timer_ ABSL_GUARDED_BY(mu_) = TimerQueue::kNoTimer;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<absl::Time> draining_ ABSL_GUARDED_BY(mu_);  // to be told
   bool told_blocked_ ABSL_GUARDED_BY(mu_) = false;  // by the last notice

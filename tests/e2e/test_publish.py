@@ -39,6 +39,16 @@ def test_publish_tells_how_many_queues_took_the_message(client):
     assert (response.queue_count, response.duplicate) == (2, False)
 
 
+def test_a_crowded_queue_holds_no_publisher_up(client):
+    name = client.declare()
+    consumer = wire.ConsumeStream.open(client)
+    consumer.start(name, prefetch_count=1)
+    batches = [pb.PublishStreamRequest(routing_key=name, items=[pb.PublishItem()] * 1000)] * 40
+    assert confirmed_of(all_of(publish_stream(client, *batches))) == list(range(1, 41))
+    assert client.ready(name) == 39_999
+    consumer.call.cancel()
+
+
 def test_MAND_01_unroutable_mandatory_message_fails_with_312(client):
     with wire.fails(FAILED, "NO_ROUTE") as info:
         client.messaging.Publish(pb.PublishRequest(routing_key="no-such-queue", mandatory=True))

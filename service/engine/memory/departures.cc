@@ -50,6 +50,7 @@ void Departures::Leave(absl::AnyInvocable<void(std::vector<Refusal>)> done) && {
                        for (uint32_t at : refused)
                          refusal.indexes.push_back(indexes[at]);
                      }
+                     if (queue->IsCrowded()) refusal.crowded = queue;
                      gather->Put(slot, std::move(refusal));
                    });
   }

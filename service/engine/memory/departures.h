@@ -13,6 +13,7 @@
 #include "service/base/clock.h"
 #include "service/base/message.h"
 #include "service/base/message_edit.h"
+#include "service/engine/engine.h"
 #include "service/engine/memory/delayed_messages.h"
 #include "service/engine/memory/shares.h"
 #include "service/exchange/router.h"
@@ -28,10 +29,11 @@ struct PublishPath {
   DelayedMessages& delayed;
 };
 
-// The messages that a queue has refused.
+// What a queue says to its share.
 struct Refusal {
   std::string queue;
-  std::vector<uint32_t> indexes;  // into the batch
+  std::vector<uint32_t> indexes;  // of what it refused, into the batch
+  QueueRef crowded;               // the queue if it is (PublishResult)
 };
 
 // One batch on its way: what each queue gets of it, and what is kept for later.
@@ -49,8 +51,7 @@ class Departures {
   // BCC header hidden (CC-02).
   void Send(MessageRef message, uint32_t index,
             absl::Span<const uint32_t> shares) {
-    if (message->marks().bcc == MessageMarks::Bcc::kHeader &&
-        !shares.empty()) {
+    if (message->marks().bcc == MessageMarks::Bcc::kHeader && !shares.empty()) {
       message = WithBccHidden(std::move(message));
     }
     for (size_t at = 0; at < shares.size(); ++at) {

@@ -76,6 +76,11 @@ void MemoryEngine::Publish(PublishParams params, Done<PublishResult> done) {
   vhost->Publish(std::move(params.items), std::move(done));
 }
 
+void MemoryEngine::WhenRelieved(const QueueRef& queue,
+                                absl::AnyInvocable<void()> done) {
+  AsQueue(queue).WhenRelieved(std::move(done));
+}
+
 void MemoryEngine::Get(GetParams params, Done<GetResult> done) {
   std::shared_ptr<Vhost> vhost = Find(params.vhost);
   if (vhost == nullptr) return std::move(done)(NoSuchVhost(params.vhost));
@@ -175,9 +180,8 @@ void MemoryEngine::Release(ReleaseParams params, Done<uint64_t> done) {
         Requeue(params, std::move(done));
       });
   for (size_t i = 0; i < queues.size(); ++i) {
-    AsQueue(queues[i]).RemoveReceivers(sink, [gather, i] {
-      gather->Put(i, std::monostate());
-    });
+    AsQueue(queues[i]).RemoveReceivers(
+        sink, [gather, i] { gather->Put(i, std::monostate()); });
   }
 }
 

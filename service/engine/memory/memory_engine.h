@@ -31,6 +31,8 @@ class MemoryEngine : public Engine {
   std::string name() const override { return "memory"; }
 
   void Publish(PublishParams params, Done<PublishResult> done) override;
+  void WhenRelieved(const QueueRef& queue,
+                    absl::AnyInvocable<void()> done) override;
   void Get(GetParams params, Done<GetResult> done) override;
   void EndGetWait(EndGetWaitParams params) override;
   void Consume(ConsumeParams params, Done<ConsumerRef> done) override;

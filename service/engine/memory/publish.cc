@@ -26,12 +26,15 @@ absl::Status QueueFull(const std::string& vhost, const std::string& queue) {
       {{"vhost", vhost}, {"queue", queue}});
 }
 
-// Enters what the queues refused into the result. An item that one queue
+// Enters what the queues say into the result. An item that one queue
 // refused has failed, though others keep their copy (CONF-05).
 void AddRefusals(const std::string& vhost, std::vector<Refusal> refusals,
                  PublishResult* result) {
   bool any = false;
-  for (const Refusal& refusal : refusals) {
+  for (Refusal& refusal : refusals) {
+    if (refusal.crowded != nullptr) {
+      result->crowded = std::move(refusal.crowded);
+    }
     for (uint32_t index : refusal.indexes) {
       any = true;
       --result->queue_count;

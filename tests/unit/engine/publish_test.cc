@@ -192,5 +192,21 @@ TEST_F(Publishing, FanOutSharesOneMessage) {
   EXPECT_EQ(&*first->deliveries[0].message, &*second->deliveries[0].message);
 }
 
+TEST_F(Publishing, TheResultNamesAQueueThatIsCrowded) {
+  ASSERT_TRUE(Declare("q").ok());
+  ASSERT_TRUE(Declare("short").ok());
+  for (const char* name : {"q", "short"}) {
+    ASSERT_TRUE(Bind("amq.fanout", name).ok());
+  }
+  const std::vector<std::string> many(4200);
+  EXPECT_EQ(Publish("", "q", many)->crowded, nullptr) << "nobody consumes";
+  ConsumeParams params = Consumer("q", NewSink());
+  params.prefetch_count = 1;
+  const auto consumer = Consume(params);
+  ASSERT_TRUE(consumer.ok());
+  EXPECT_EQ(Publish("amq.fanout", "", {"m"})->crowded, consumer->queue);
+  EXPECT_EQ(Publish("", "short", {"m"})->crowded, nullptr);
+}
+
 }  // namespace
 }  // namespace kelpmq::service::testing

@@ -132,6 +132,55 @@ TEST_F(QueueTest, CONS_01_DoneRunsBeforeTheFirstDelivery) {
   EXPECT_THAT(log_, ElementsAre("started", "deliver"));
 }
 
+// More than make a queue crowded.
+std::vector<std::string> Crowd() { return std::vector<std::string>(4200); }
+
+TEST_F(QueueTest, OnlyAQueueThatIsConsumedIsCrowded) {
+  auto queue = Make();
+  Publish(*queue, Crowd());
+  EXPECT_FALSE(queue->IsCrowded());
+  auto sink = std::make_shared<RecordingSink>();
+  const ConsumerId consumer = Consume(*queue, sink, 1);
+  EXPECT_TRUE(queue->IsCrowded());
+  queue->CancelConsumer(consumer, [](absl::Status) {});
+  EXPECT_FALSE(queue->IsCrowded());
+}
+
+TEST_F(QueueTest, ReliefComesWhenHalfIsTakenOrNobodyConsumesOrItIsGone) {
+  for (const std::string how : {"taken", "cancelled", "deleted"}) {
+    auto queue = Make();
+    Publish(*queue, Crowd());
+    auto sink = std::make_shared<RecordingSink>();
+    const ConsumerId consumer = Consume(*queue, sink, 1);
+    int relieved = 0;
+    queue->WhenRelieved([&] { ++relieved; });
+    EXPECT_EQ(relieved, 0);
+    if (how == "taken") {
+      Get(*queue, sink, 2000);
+      EXPECT_EQ(relieved, 0);
+      Get(*queue, sink, 300);
+    } else if (how == "cancelled") {
+      queue->CancelConsumer(consumer, [](absl::Status) {});
+    } else {
+      Delete(*queue);
+    }
+    EXPECT_EQ(relieved, 1) << how;
+    queue->WhenRelieved([&] { ++relieved; });
+    EXPECT_EQ(relieved, 2) << "it is already";
+  }
+}
+
+TEST_F(QueueTest, NotAllMayWaitForRelief) {
+  auto queue = Make();
+  Publish(*queue, Crowd());
+  Consume(*queue, std::make_shared<RecordingSink>(), 1);
+  int relieved = 0;
+  for (int i = 0; i < 1030; ++i) queue->WhenRelieved([&] { ++relieved; });
+  EXPECT_EQ(relieved, 6);
+  Delete(*queue);
+  EXPECT_EQ(relieved, 1030);
+}
+
 TEST_F(QueueTest, RoomForSeveralIsAskedForAtOnceAndTheRestGivenBack) {
   struct WideSink : RecordingSink {
     uint32_t Reserve(uint32_t, size_t bytes, uint32_t wanted) override {

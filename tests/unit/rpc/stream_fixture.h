@@ -60,6 +60,10 @@ class SteeredEngine : public Engine {
   }
 
   std::string name() const override { return engine_->name(); }
+  void WhenRelieved(const QueueRef& queue,
+                    absl::AnyInvocable<void()> done) override {
+    engine_->WhenRelieved(queue, std::move(done));
+  }
   void Publish(PublishParams params, Done<PublishResult> done) override {
     if (!hold_confirms_) {
       return engine_->Publish(std::move(params), std::move(done));
