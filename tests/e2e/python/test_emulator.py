@@ -1,5 +1,6 @@
 """kombu_emulator: connections, channels, entities, producers and consumers."""
 import inspect
+import gc
 import logging
 import os
 import queue
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 
 import kelpmq
 import pytest
@@ -512,6 +514,18 @@ def test_consumers_share_a_queue(connection):
     for n in range(10):
         Producer(channel, routing_key="jobs").publish(n)
     assert [each.bodies(5) for each in calls] == [[0, 2, 4, 6, 8], [1, 3, 5, 7, 9]]
+
+
+def test_what_was_closed_is_forgotten(connection, channel):
+    queue = channel.queue_declare("q")
+    consumer = Consumer(channel, [queue], [print])
+    consumer.consume()
+    consumer.cancel()
+    gone = [weakref.ref(consumer), weakref.ref(connection.channel())]
+    gone[1]().close()
+    del consumer
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
 
 
 def test_basic_consume_and_its_tag(channel):

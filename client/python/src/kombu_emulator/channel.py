@@ -244,6 +244,7 @@ class Channel:
         with contextlib.suppress(kelpmq.KelpmqError):  # The broker is gone, and all with it.
             for delivery in got:
                 delivery.nack()
+        self.connection.forget(self)
 
     def _open(self) -> kelpmq.Client:
         if self._closed:

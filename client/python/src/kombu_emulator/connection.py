@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import threading
 import time
@@ -100,6 +101,11 @@ class Connection:
             channel = Channel(self, self._client, trusted=self._private)
             self._channels.append(channel)
             return channel
+
+    def forget(self, channel: Channel) -> None:
+        """For channels: it is closed."""
+        with contextlib.suppress(ValueError):
+            self._channels.remove(channel)
 
     def __enter__(self) -> Connection:
         return self.connect()

@@ -88,7 +88,6 @@ class Consumer:
         self._changed = threading.Condition()
         self._busy = False  # whether callbacks run
         self._ended = False
-        channel.on_close.append(self._end)
 
     def register_callback(self, callback: Callback) -> None:
         """Adds a callback, to be called after the others; also while consuming."""
@@ -106,6 +105,8 @@ class Consumer:
         no_ack = self.no_ack if no_ack is None else no_ack
         with self._changed:
             self._ended = False
+            if self._end not in self.channel.on_close:
+                self.channel.on_close.append(self._end)
         for queue in self.queues:
             if isinstance(queue, Queue):
                 queue.declare(self.channel)
@@ -116,6 +117,8 @@ class Consumer:
         self._end()
         with self._changed:
             tags, self._tags = self._tags, {}
+            if self._end in self.channel.on_close:
+                self.channel.on_close.remove(self._end)
         for tag in tags.values():
             self.channel.basic_cancel(tag)
 
