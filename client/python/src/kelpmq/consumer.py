@@ -31,6 +31,9 @@ _LOG = logging.getLogger("kelpmq")
 # bounded by their prefetch.
 _AUTO_ACK_INBOX = 4_096
 
+# How soon a reader that is held back notices that its consumer is forgotten.
+_LOOK_AGAIN_SECONDS = 0.2
+
 OnMessage = Callable[[Delivery], Any]
 
 
@@ -42,10 +45,17 @@ class _Life:
         self.stream: Optional[ConsumeStream] = None
         self.started = False
         self.ended = False
-        # Not set: the broker is held back. Here, so that who waits for it keeps no consumer alive.
+        self.error: Optional[KelpmqError] = None
+        # Not set: the inbox is full, and the reader holds the broker back. It is here because a
+        # reader that waited in the consumer would keep it alive.
         self.room = threading.Event()
         self.room.set()
-        self.error: Optional[KelpmqError] = None
+        self.forgotten = False
+
+    def wait_for_room(self) -> None:
+        # Not set by the finalizer, which may run while this very thread holds the event's lock.
+        while not self.room.wait(_LOOK_AGAIN_SECONDS) and not self.forgotten:
+            pass
 
 
 class Consumer:
@@ -233,7 +243,7 @@ class Consumer:
         self._failure = ForkedClient(FORKED)
 
     def __del__(self) -> None:
-        self._life.room.set()
+        self._life.forgotten = True
         stream = self._life.stream
         if stream is not None and not self._closed:
             stream.abandon()
@@ -363,7 +373,7 @@ def _weak_sink(consumer: weakref.ref[Consumer], life: _Life) -> Callable[[str, A
         if target is not None:
             target.take(life, kind, event)
             del target
-        life.room.wait()
+        life.wait_for_room()
 
     return sink
 
