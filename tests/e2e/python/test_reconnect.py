@@ -45,7 +45,9 @@ def test_publishing_and_consuming_go_on_over_restarts(restartable, client):
             def done(confirm, mine=mine, number=number):
                 error = confirm.exception(0)
                 kind = type(error).__name__
-                outcomes[kind] = outcomes.get(kind, 0) + 1
+                with arrived:
+                    outcomes[kind] = outcomes.get(kind, 0) + 1
+                    arrived.notify_all()
                 if error is None:
                     confirmed[mine].add(number)
                 else:
@@ -74,6 +76,10 @@ def test_publishing_and_consuming_go_on_over_restarts(restartable, client):
         stop.set()
         thread.join(PATIENCE)
     client.publisher().flush(PATIENCE)
+    published = next(numbers)
+    with arrived:  # Each publish has an outcome, and one only.
+        assert arrived.wait_for(lambda: sum(outcomes.values()) >= published, PATIENCE)
+        assert sum(outcomes.values()) == published
     # Every message confirmed since the last restart is delivered.
     with arrived:
         assert arrived.wait_for(lambda: confirmed[3] <= got[3], PATIENCE)
