@@ -39,10 +39,13 @@ suite_kombu() {
   counted celery-upstream output_of "$celery" build/logs/celery-upstream.out
 }
 
-# nightly_kombu: what takes half an hour. Needs the release build, and RabbitMQ to compare with.
+# nightly_kombu: what takes half an hour, and how fast the Python packages are. Needs the release build,
+# and RabbitMQ to compare with.
 nightly_kombu() {
   RUNLEVEL=1 install_packages "${KOMBU_PACKAGES[@]}"
   check kombu-wheel kombu_wheel
   counted celery-long "$KOMBU_PYTHON" tests/e2e/kombu/run_celery --long
   check kombu-speed "$KOMBU_PYTHON" tests/bench/kombu/load --check
+  check python-speed "$KOMBU_PYTHON" tests/bench/python_client --check
+  check emulator-start "$KOMBU_PYTHON" tests/bench/emulator --check
 }

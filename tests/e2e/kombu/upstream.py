@@ -38,9 +38,13 @@ def sources(package: str) -> pathlib.Path:
 
 
 class Counter:
-    """A pytest plug-in that counts, and wants no reruns unless told: a flake must show."""
+    """A pytest plug-in that counts, and wants no reruns unless told: a flake must show.
 
-    def __init__(self, reruns: int = 0):
+    wanted: how many have to pass, so that those that are skipped or not found are missed.
+    """
+
+    def __init__(self, wanted: int = 1, reruns: int = 0):
+        self._wanted = wanted
         self._reruns = reruns
         self.counts = dict.fromkeys(KINDS, 0)
 
@@ -63,7 +67,9 @@ class Counter:
         failed = found["failed"] + found["error"]
         print(f"{found['rerun']} reruns, {found['xfailed']} xfailed, {found['xpassed']} xpassed")
         print(f"{found['passed']} passed, {failed} failed, {found['skipped']} skipped", flush=True)
-        return 0 if found["passed"] and not failed else 1
+        if not failed and found["passed"] < self._wanted:
+            print(f"wanted: {self._wanted} passed", file=sys.stderr)
+        return 0 if found["passed"] >= self._wanted and not failed else 1
 
 
 def free_port() -> int:
