@@ -3,6 +3,7 @@ import asyncio
 import kelpmq
 import pytest
 from conftest import PATIENCE, Restartable
+from kelpmq.aio import _Taking
 
 
 def run(broker, scenario):
@@ -131,6 +132,18 @@ def test_a_get_that_is_cancelled_loses_nothing(broker):
         assert (await client.get(queue, wait=PATIENCE)).body == b"x"
 
     run(broker, scenario)
+
+
+def test_a_get_that_is_cancelled_may_fail_later():
+    """With the end of its client; asyncio logs failures that nobody has looked at."""
+    def fail():
+        raise kelpmq.Aborted("the session has ended")
+
+    taking = _Taking(fail)
+    with pytest.raises(kelpmq.Aborted):
+        taking()
+    taking.forget()
+    assert taking() is None
 
 
 def test_exchanges_bindings_subscriptions_and_get(broker):

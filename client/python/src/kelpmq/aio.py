@@ -426,7 +426,12 @@ class _Taking:
         self._found: Optional[Delivery] = None
 
     def __call__(self) -> Optional[Delivery]:
-        found = self._get()
+        try:
+            found = self._get()
+        except KelpmqError:
+            if self._forgotten:  # Such as by the end of the client.
+                return None
+            raise
         with self._lock:
             self._found = found
             if not self._forgotten:
