@@ -1,4 +1,5 @@
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import kelpmq
 import pytest
@@ -130,6 +131,23 @@ def test_a_get_that_is_cancelled_loses_nothing(broker):
             await asyncio.wait_for(client.get(queue, wait=PATIENCE), 0.05)
         await client.publish(b"x", queue)  # which the call that is still under way takes
         assert (await client.get(queue, wait=PATIENCE)).body == b"x"
+
+    run(broker, scenario)
+
+
+def test_gets_that_wait_keep_nothing_else_waiting(broker, monkeypatch):
+    monkeypatch.setattr("kelpmq.aio._LONGEST_WAIT", PATIENCE / 2)
+
+    async def scenario(client):
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        queue = (await client.declare_queue(exclusive=True)).name
+        waiting = [asyncio.create_task(client.get(queue, wait=PATIENCE / 2, auto_ack=True))
+                   for _ in range(10)]
+        await asyncio.sleep(0)
+        for _ in waiting:
+            assert (await client.get_queue(queue)).name == queue
+            await client.publish(b"x", queue)
+        assert [found.body for found in await asyncio.gather(*waiting)] == [b"x"] * 10
 
     run(broker, scenario)
 

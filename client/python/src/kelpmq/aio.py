@@ -13,6 +13,7 @@ in the loop's executor.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import datetime
 import functools
@@ -43,6 +44,7 @@ Result = TypeVar("Result")
 
 # How long a cancelled get() may go on taking, in seconds.
 _LONGEST_WAIT = 1.0
+_MOST_GETS = 64
 
 
 class _Bridge:
@@ -228,6 +230,8 @@ class AsyncClient:
             Client, address, tls=tls, user=user, password=password, token=token, vhost=vhost,
             timeout=timeout, connect_timeout=connect_timeout, reconnect=reconnect, name=name)
         self._opened: Optional[Client] = None
+        # Threads of their own for those who wait: the loop's are few, and for everything else.
+        self._getters = concurrent.futures.ThreadPoolExecutor(_MOST_GETS, "kelpmq-get")
         self._used_bridge: Optional[_Bridge] = None
         self._lone: Optional[AsyncPublisher] = None  # for publish()
 
@@ -358,7 +362,8 @@ class AsyncClient:
                   lease: Optional[float] = None) -> Optional[Delivery]:
         """Takes one message, or None. Settling it is a call to the broker: use consume() in code
         that must not block; see Client. When it is cancelled, a message that it takes just then
-        goes back; with auto_ack that is lost."""
+        goes back; with auto_ack that is lost. At most 64 wait at a time; further ones wait for
+        those."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         while True:
@@ -367,7 +372,7 @@ class AsyncClient:
             taking = _Taking(functools.partial(
                 self._client.get, queue, wait=seconds, auto_ack=auto_ack, lease=lease))
             try:
-                found = await asyncio.shield(loop.run_in_executor(None, taking))
+                found = await asyncio.shield(loop.run_in_executor(self._getters, taking))
             except asyncio.CancelledError:
                 taking.forget()
                 raise
