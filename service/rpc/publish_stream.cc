@@ -186,8 +186,9 @@ void PublishStream::ReadMore() {
   {
     MutexLock lock(&mu_);
     if (end_.has_value()) return;
-    held_back_ = context_->memory->on() ||
-                 unconfirmed_items_ >= context_->limits.max_unconfirmed_items ||
+    // Not the memory alarm: what is read then is held, once (OnReadDone), and
+    // the end of a stream has to be seen.
+    held_back_ = unconfirmed_items_ >= context_->limits.max_unconfirmed_items ||
                  unconfirmed_bytes_ >= context_->limits.max_unconfirmed_bytes;
     if (held_back_) return;
     crowded = std::exchange(crowded_, nullptr);

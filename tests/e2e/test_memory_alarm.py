@@ -81,6 +81,23 @@ def test_LIMIT_04_all_but_publishing_goes_on(client, stream):
     assert client.exists(name)
 
 
+@sanitized
+def test_the_publish_that_sets_the_alarm_off_is_confirmed_and_its_stream_may_end():
+    with broker_process.running("--memory-high-watermark", "20MiB") as broker:
+        client = wire.Client(broker.address)
+        name = client.declare()
+        for _ in range(100):
+            stream = publishing(client, batch(name, b"x" * 3_000_000))
+            stream.half_close()
+            assert stream.end() == (grpc.StatusCode.OK, "")
+            assert stream.take(lambda r: r.confirmed)
+            if client.messaging.GetServerInfo(pb.GetServerInfoRequest()).memory.alarm:
+                break
+        else:
+            pytest.fail("no alarm at 300 MB")
+        client.close()
+
+
 def test_a_publish_stream_that_is_held_can_be_drained_away(own_alarmed):
     client = wire.Client(own_alarmed.address)
     stream = publishing(client)
