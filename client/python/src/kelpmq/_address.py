@@ -48,12 +48,17 @@ class Tls:
     ca: certificates to trust; default: those that gRPC comes with.
     cert, key: this client's own, if the server wants one. Each is a path, or PEM as bytes.
     server_name: the name to expect in the server's certificate, if it is not the host's.
+    ValueError: a cert without its key, or a key without its cert.
     """
 
     ca: Optional[Pem] = None
     cert: Optional[Pem] = None
-    key: Optional[Pem] = None
+    key: Optional[Pem] = dataclasses.field(default=None, repr=False)
     server_name: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        if bool(self.cert) != bool(self.key):  # gRPC would abort the process over it.
+            raise ValueError("a client's certificate and its key are only of use together")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +123,11 @@ def parse_address(
 
 
 def _parse_url(text: str) -> Address:
-    parts = urllib.parse.urlsplit(text)
+    try:
+        parts = urllib.parse.urlsplit(text)
+    except ValueError:  # Python's text may show the password.
+        raise ValueError(
+            f"{_hidden(text)}: no URL (are user and password percent-encoded?)") from None
     query = dict(urllib.parse.parse_qsl(parts.query))
     unknown = sorted(set(query) - {"vhost"})
     if unknown:
@@ -146,9 +155,12 @@ def _parse_url(text: str) -> Address:
 
 
 def _hidden(url: str) -> str:
-    """The URL for an error text, without what might be a password."""
-    before, _, after = url.rpartition("@")
-    return f"{before.partition('://')[0]}://...@{after}" if before else url
+    """An address for an error text, without what might be a password."""
+    before, at, after = url.rpartition("@")
+    scheme = before.partition("://")[0] + "://" if "://" in before else ""
+    shown = f"{scheme}...@{after}" if at else url
+    plain, question, _ = shown.partition("?")
+    return f"{plain}?..." if question else plain
 
 
 def _target(text: str) -> str:
@@ -159,7 +171,7 @@ def _target(text: str) -> str:
         return text
     if text.startswith("[") or ":" not in text:
         return f"{text}:{DEFAULT_PORT}"
-    raise ValueError(f"no address: {text!r} (write HOST:PORT, [IPV6]:PORT or unix:/PATH)")
+    raise ValueError(f"no address: {_hidden(text)!r} (write HOST:PORT, [IPV6]:PORT or unix:/PATH)")
 
 
 def _pem(source: Optional[Pem]) -> Optional[bytes]:

@@ -5,13 +5,19 @@ import re
 
 _FAILED = re.compile(
     r"failed to connect to all addresses; last error: \w+: (?:ipv[46]:)?(\S+): (.*)", re.DOTALL)
+_HANGS_UP = ("what listens there hangs up; it may want TLS, or another certificate of the client, "
+             "or speak no gRPC")
 _WHYS = {
     "Connection refused": "nothing listens there",
     "No such file or directory": "there is no such socket",
     "Failed parsing HTTP/2": "what listens there does not speak gRPC, or wants TLS",
-    "Connection reset by peer": "what listens there hangs up; it may want TLS, or speak no gRPC",
-    "Socket closed": "what listens there hangs up; it may want TLS, or speak no gRPC",
+    "Connection reset by peer": _HANGS_UP,
+    "Socket closed": _HANGS_UP,
     "WRONG_VERSION_NUMBER": "what listens there does not speak TLS",
+    "certificate has expired": "its certificate has expired",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is of no authority that is trusted here",
+    "Hostname Verification Check failed": "its certificate is for another name",
+    "Failed to create security handshaker": "the certificates given here cannot be used",
 }
 
 

@@ -196,11 +196,16 @@ def make_error(code: int, message: str, *, reason: str = "", amqp_code: int = 0,
                 retry_after=retry_after)
 
 
+def _facts(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Without what the exception says anyway."""
+    return {key: value for key, value in metadata.items() if key not in ("amqp_code", "amqp_name")}
+
+
 def from_failure(failure: Any) -> KelpmqError:
     """The exception for a PublishFailure or an OperationError of a stream."""
     return make_error(failure.code, failure.message, reason=failure.reason,
                       amqp_code=failure.amqp_code,
-                      metadata=getattr(failure, "metadata", None))
+                      metadata=_facts(getattr(failure, "metadata", None) or {}))
 
 
 def from_rpc_error(error: Any) -> KelpmqError:
@@ -218,9 +223,7 @@ def from_rpc_error(error: Any) -> KelpmqError:
         elif kind == "google.rpc.RetryInfo":
             delay = rpc_status_pb2.RetryInfo.FromString(detail.value).retry_delay
             retry_after = delay.seconds + delay.nanos / 1e9
-    for known in ("amqp_code", "amqp_name"):
-        metadata.pop(known, None)
     return make_error(number, explain(error.details() or ""),
                       reason=trailers.get("kelpmq-reason", ""),
                       amqp_code=int(trailers.get("kelpmq-amqp-code", 0)),
-                      metadata=metadata, retry_after=retry_after)
+                      metadata=_facts(metadata), retry_after=retry_after)
