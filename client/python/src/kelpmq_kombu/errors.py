@@ -18,11 +18,14 @@ from amqp.exceptions import (
     error_for_code,
 )
 
+from kelpmq._unreachable import explain
+
 Method = Union[str, tuple[int, int]]
 
 NO_ROUTE = 312
 CONNECTION_FORCED = 320
 INVALID_COMMAND = 503
+_NO_METHOD, _CONNECTION_OPEN = (0, 0), (10, 40)
 _SESSION_GONE = frozenset(["SESSION_ENDED", "SESSION_NOT_FOUND"])
 _NACK_REASONS = frozenset(["QUEUE_FULL"])
 
@@ -59,10 +62,15 @@ def _trailer(error: grpc.RpcError, key: str) -> Optional[str]:
 
 
 def for_connect(error: grpc.RpcError) -> Exception:
-    """The exception for a call that opens a connection: nobody listens, or nobody answers."""
+    """The exception for a call that opens a connection: nobody listens, or nobody answers.
+
+    A login that was refused, or a vhost, reads as py-amqp shows it.
+    """
     if error.code() is grpc.StatusCode.UNAVAILABLE and not _trailer(error, "kelpmq-amqp-code"):
-        return ConnectionRefusedError(errno.ECONNREFUSED, error.details() or "no broker there")
-    return for_rpc(error)
+        text = explain(error.details() or "no broker there")
+        return ConnectionRefusedError(errno.ECONNREFUSED, text)
+    login = error.code() is grpc.StatusCode.UNAUTHENTICATED
+    return for_rpc(error, _NO_METHOD if login else _CONNECTION_OPEN)
 
 
 def for_rpc(error: grpc.RpcError, method: Any = None) -> Exception:

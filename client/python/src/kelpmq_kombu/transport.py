@@ -177,7 +177,7 @@ def address(client: Any) -> Address:
 
 
 def _tls(wanted: Any) -> Optional[Tls]:
-    """From what py-amqp takes as `ssl`."""
+    """From what py-amqp takes as `ssl`; a certificate's file may also hold its key."""
     if not wanted:
         return None
     if wanted is True:
@@ -185,5 +185,6 @@ def _tls(wanted: Any) -> Optional[Tls]:
     if wanted.get("cert_reqs", ssl.CERT_REQUIRED) == ssl.CERT_NONE:
         raise ValueError("TLS without a check of the server's certificate is not supported: "
                          "give ca_certs")
-    return Tls(ca=wanted.get("ca_certs"), cert=wanted.get("certfile"), key=wanted.get("keyfile"),
+    cert = wanted.get("certfile")
+    return Tls(ca=wanted.get("ca_certs"), cert=cert, key=wanted.get("keyfile") or cert,
                server_name=wanted.get("server_hostname"))
