@@ -1,7 +1,9 @@
 """A broker with TLS and users, and what its clients need, for tests of installed packages."""
 import contextlib
 import dataclasses
+import os
 import pathlib
+import subprocess
 import urllib.parse
 from collections.abc import Iterator
 
@@ -32,6 +34,17 @@ class Secured:
         """With TLS, and a user unless there is none."""
         who = f"{user}:{urllib.parse.quote(password, safe='')}@" if user else ""
         return f"kelpmqs://{who}{self.address}"
+
+    def administer(self, *arguments: str) -> None:
+        """The command line, as root: administer("user", "delete", "app")."""
+        subprocess.run(
+            [_binary.binary(), *arguments, "--address", self.address, "--tls-ca", self.file("ca.pem"),
+             "--user", "root"],
+            env={**os.environ, "KELPMQ_PASSWORD": PASSWORD}, check=True, timeout=60)
+
+    def forbid(self, user: str = "app") -> None:
+        """Takes all permissions from a user, who remains."""
+        self.administer("permission", "set", user, "--configure", "", "--write", "", "--read", "")
 
 
 def users_file(folder: pathlib.Path, password: str = PASSWORD) -> str:

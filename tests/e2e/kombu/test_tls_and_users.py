@@ -1,15 +1,19 @@
 """Kombu at a broker that encrypts, and asks who calls and what they may."""
 import logging
+import os
 import pathlib
 import socket
 import ssl
+import subprocess
 import sys
+import textwrap
 import time
 import traceback
+import urllib.parse
 
 import kombu
 import pytest
-from amqp.exceptions import AccessRefused, NotAllowed
+from amqp.exceptions import AccessRefused, ConsumerCancelled, NotAllowed
 from conftest import PATIENCE, get, publish
 
 import kelpmq
@@ -42,6 +46,13 @@ def mutual(tmp_path_factory):
 
 
 @pytest.fixture
+def changing(tmp_path):
+    """As guarded, for one test, which may change users and permissions."""
+    with secured.running(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
 def trusted(guarded):
     return {"ca_certs": guarded.file("ca.pem"), "cert_reqs": ssl.CERT_REQUIRED}
 
@@ -62,6 +73,16 @@ def works(connection):
         message.ack()
         queue.close()
         connection.default_channel.queue_delete("app-works")
+
+
+def drain_until_it_raises(connection):
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            connection.drain_events(timeout=1)
+        except socket.timeout:
+            continue
+    raise AssertionError("nothing was raised")
 
 
 def establish(connection):
@@ -221,14 +242,81 @@ def test_a_password_that_changed_ends_reconnecting(tmp_path):
         changed = secured.users_file(tmp_path, "another password")
         with kelpmq.PrivateBroker("--listen", where.address, *arguments, "--users-file", changed):
             with pytest.raises(connection.recoverable_connection_errors):
-                deadline = time.monotonic() + PATIENCE
-                while time.monotonic() < deadline:
-                    try:
-                        connection.drain_events(timeout=1)
-                    except socket.timeout:
-                        continue
+                drain_until_it_raises(connection)
             with pytest.raises(AccessRefused):
                 connection.ensure_connection()
+
+
+def test_a_consumer_ends_with_its_permission(changing):
+    trusted = {"ca_certs": changing.file("ca.pem")}
+    with kombu.Connection(changing.url(), ssl=trusted) as connection:
+        channel = connection.channel()
+        channel.queue_declare("app", auto_delete=False)
+        channel.basic_consume("app", "c", callback=print)
+        changing.forbid("app")
+        with pytest.raises(ConsumerCancelled):
+            drain_until_it_raises(connection)
+        with pytest.raises(AccessRefused):
+            channel.basic_get("app")
+
+
+def test_a_connection_ends_with_its_user(changing):
+    trusted = {"ca_certs": changing.file("ca.pem")}
+    with kombu.Connection(changing.url(), ssl=trusted) as connection:
+        connection.connect()
+        changing.administer("user", "delete", "app")
+        with pytest.raises(connection.connection_errors, match="user 'app' is gone"):
+            drain_until_it_raises(connection)
+        with pytest.raises(AccessRefused):
+            connection.ensure_connection()
+
+
+# Celery.
+
+
+def celery(broker, folder, url, *arguments):
+    """What starts a Celery program whose broker is at `url`, and where; its app is in app.py."""
+    (folder / "app.py").write_text(textwrap.dedent(f"""
+        import celery
+        app = celery.Celery(broker={url!r}, backend="rpc://")
+        app.conf.broker_use_ssl = {{"ca_certs": {broker.file("ca.pem")!r}}}
+
+        @app.task(name="add")
+        def add(x, y):
+            return x + y
+        """))
+    return [sys.executable, *arguments], {
+        "cwd": folder, "text": True, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT,
+        "env": {**os.environ, "PYTHONPATH": str(folder)}}
+
+
+WORKER = ["-m", "celery", "-A", "app", "worker", "-l", "DEBUG"]
+
+
+def test_a_worker_of_processes_with_tls_and_a_user(guarded, tmp_path):
+    command, options = celery(guarded, tmp_path, guarded.url("root"), *WORKER, "-c", "1")
+    with subprocess.Popen(command, **options) as worker:
+        try:
+            asked, more = celery(
+                guarded, tmp_path, guarded.url("root"), "-c",
+                f"import app; print(app.add.delay(2, 3).get(timeout={PATIENCE}))")
+            done = subprocess.run(asked, timeout=2 * PATIENCE, **more)
+        finally:
+            worker.terminate()
+            log, _ = worker.communicate(timeout=PATIENCE)
+    assert (done.returncode, done.stdout) == (0, "5\n"), done.stdout
+    assert "Task add[" in log
+    for form in (secured.PASSWORD, urllib.parse.quote(secured.PASSWORD, safe="")):
+        assert form not in log
+
+
+def test_a_worker_with_a_wrong_password_ends_as_with_rabbitmq(guarded, tmp_path):
+    command, options = celery(
+        guarded, tmp_path, guarded.url("app", WRONG), *WORKER, "-P", "solo")
+    done = subprocess.run(command, timeout=2 * PATIENCE, **options)
+    assert done.returncode != 0
+    assert "AccessRefused: (0, 0): (403) ACCESS_REFUSED - " in done.stdout, done.stdout
+    assert WRONG not in done.stdout
 
 
 # What nobody is to read.

@@ -36,6 +36,13 @@ def mutual(tmp_path_factory):
 
 
 @pytest.fixture
+def changing(tmp_path):
+    """As guarded, for one test, which may change users and permissions."""
+    with secured.running(tmp_path) as broker:
+        yield broker
+
+
+@pytest.fixture
 def tls(guarded):
     return Tls(ca=guarded.file("ca.pem"))
 
@@ -199,6 +206,28 @@ def test_a_password_that_changed_ends_reconnecting(tmp_path):
                 next(iter(consumer))
             with pytest.raises(kelpmq.Unauthenticated):
                 client.publish(b"x", "app")
+
+
+@pytest.mark.parametrize("change, consuming, using", [
+    (lambda broker: broker.forbid("app"), (kelpmq.ConsumerCancelled, "ACCESS_REVOKED"),
+     (kelpmq.PermissionDenied, "ACCESS_REFUSED")),
+    (lambda broker: broker.administer("user", "delete", "app"),
+     (kelpmq.Unauthenticated, "BAD_CREDENTIALS"), (kelpmq.Unauthenticated, "BAD_CREDENTIALS")),
+], ids=["permission", "user"])
+def test_what_is_withdrawn_ends_at_once(changing, change, consuming, using):
+    tls = Tls(ca=changing.file("ca.pem"))
+    with kelpmq.Client(changing.url(), tls=tls, timeout=PATIENCE) as client:
+        queue = client.declare_queue("app").name
+        deliveries = iter(client.consume(queue))
+        client.publish(b"x", queue)
+        next(deliveries).ack()
+        change(changing)
+        for action, (kind, reason) in [(lambda: next(deliveries), consuming),
+                                       (lambda: client.publish(b"x", queue), using),
+                                       (lambda: client.get(queue), using)]:
+            with pytest.raises(kind) as caught:
+                action()
+            assert caught.value.reason == reason
 
 
 # What nobody is to read.
