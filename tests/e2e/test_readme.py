@@ -1,4 +1,4 @@
-"""The examples in README.md run as they stand. A comment says how: <!-- test: cli -->, stubs or python."""
+"""The examples in README.md and deploy/README.md run as they stand. A comment says how: <!-- test: cli -->."""
 import os
 import pathlib
 import re
@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import broker as broker_process
+import pytest
 import stubs
 import wire
 
@@ -14,32 +15,41 @@ EXAMPLE = re.compile(r"<!-- test: (\w+) -->\n```\w+\n(.*?)```", re.DOTALL)
 DEFAULT_ADDRESS = "127.0.0.1:50672"
 
 
-def examples(kind: str) -> list[str]:
-    found = [code for name, code in EXAMPLE.findall((ROOT / "README.md").read_text())
-             if name == kind]
-    assert found, f"README.md has no example marked {kind}"
+def examples(kind: str, file: str = "README.md") -> list[str]:
+    found = [code for name, code in EXAMPLE.findall((ROOT / file).read_text()) if name == kind]
+    assert found, f"{file} has no example marked {kind}"
     return found
 
 
-def run_shell(broker, folder: pathlib.Path, script: str) -> str:
-    (folder / "kelpmq").symlink_to(broker_process.binary().resolve())
+def run_shell(address: str, folder: pathlib.Path, script: str) -> str:
+    if not (folder / "kelpmq").exists():
+        (folder / "kelpmq").symlink_to(broker_process.binary().resolve())
     done = subprocess.run(
         ["bash", "-euc", script], cwd=folder, capture_output=True, text=True, timeout=wire.PATIENCE,
-        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}",
-             "KELPMQ_ADDRESS": broker.address})
+        env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "KELPMQ_ADDRESS": address})
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_the_first_minute(broker, tmp_path):
     [script] = examples("cli")
-    assert "hello" in run_shell(broker, tmp_path, script)
+    assert "hello" in run_shell(broker.address, tmp_path, script)
 
 
 def test_users_and_definitions(own_broker, tmp_path):
     [script] = examples("users")
-    run_shell(own_broker, tmp_path, script)
+    run_shell(own_broker.address, tmp_path, script)
     assert "app.jobs" in (tmp_path / "definitions.json").read_text()
+
+
+def test_tls_and_users_of_ones_own(tmp_path):
+    [files] = examples("tls", "deploy/README.md")
+    [client] = examples("tls_client", "deploy/README.md")
+    run_shell("", tmp_path, files)
+    with broker_process.running(*(argument for option, file in {
+            "--tls-cert": "server.pem", "--tls-key": "server.key",
+            "--users-file": "users.json"}.items() for argument in (option, str(tmp_path / file)))) as running:
+        assert run_shell(running.address, tmp_path, client).splitlines()[-1] == "hello"
 
 
 def test_the_stubs_of_the_python_client(tmp_path):
@@ -72,7 +82,10 @@ def test_the_python_client(broker, client):
             process.stdout.close()
 
 
-def test_files_that_the_readme_links_to_exist():
-    text = (ROOT / "README.md").read_text()
-    links = re.findall(r"\]\(([^)#:]+)\)", text)
-    assert links and [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("file", [
+    "README.md", "deploy/README.md", "client/python/README.md", "client/cpp/README.md",
+    "CONTRIBUTING.md", "service/docs/semantics.md"])
+def test_files_that_a_readme_links_to_exist(file):
+    page = ROOT / file
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert links and [link for link in links if not (page.parent / link).exists()] == []
