@@ -10,16 +10,12 @@
 
 #include <cstdlib>
 #include <regex>
+#include <vector>
 
 namespace kelpmq::testing {
 namespace {
 
 constexpr int kStartTimeoutMs = 30'000;  // a sanitizer build on a busy machine
-
-std::string Binary() {
-  const char* const given = std::getenv("KELPMQ_BINARY");
-  return given != nullptr ? given : KELPMQ_DEFAULT_BINARY;
-}
 
 // The address of "ready on ADDRESS", or empty if it does not come.
 std::string ReadAddress(int fd) {
@@ -38,6 +34,11 @@ std::string ReadAddress(int fd) {
 }
 
 }  // namespace
+
+std::string BrokerBinary() {
+  const char* const given = std::getenv("KELPMQ_BINARY");
+  return given != nullptr ? given : KELPMQ_DEFAULT_BINARY;
+}
 
 BrokerProcess::~BrokerProcess() {
   // The second one skips the drain.
@@ -62,16 +63,18 @@ void BrokerProcess::End(int signal) {
 void BrokerProcess::Start(const std::string& listen) {
   int output[2];
   ASSERT_EQ(pipe2(output, O_CLOEXEC), 0);
-  const std::string binary = Binary();
-  std::string arguments[] = {binary, "serve", "--listen", listen};
-  char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(),
-                  arguments[3].data(), nullptr};
+  const std::string binary = BrokerBinary();
+  std::vector<std::string> arguments = {binary, "serve", "--listen", listen};
+  arguments.insert(arguments.end(), flags_.begin(), flags_.end());
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
   pid_ = fork();
   if (pid_ == 0) {
     // Only what may be called after a fork of many threads.
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // no broker outlives a test that crashed
     dup2(output[1], STDOUT_FILENO);
-    execv(argv[0], argv);
+    execv(argv[0], argv.data());
     _exit(127);
   }
   close(output[1]);

@@ -4,15 +4,24 @@
 #include <sys/types.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace kelpmq::testing {
+
+// The program: $KELPMQ_BINARY, or that of this build.
+std::string BrokerBinary();
 
 // One process of the broker under test ($KELPMQ_BINARY, or that of this build),
 // on a port of its own. Fails the test if it does not start.
 // Thread-safety: thread-compatible.
 class BrokerProcess {
  public:
-  BrokerProcess() { Start("127.0.0.1:0"); }
+  // `flags`: further ones of `kelpmq serve`.
+  explicit BrokerProcess(std::vector<std::string> flags = {})
+      : flags_(std::move(flags)) {
+    Start("127.0.0.1:0");
+  }
   // A graceful stop.
   ~BrokerProcess();
   BrokerProcess(const BrokerProcess&) = delete;
@@ -28,6 +37,7 @@ class BrokerProcess {
   void Start(const std::string& listen);
   void End(int signal);
 
+  const std::vector<std::string> flags_;
   std::string address_;
   pid_t pid_ = -1;
 };
