@@ -25,11 +25,6 @@ def broker(request):
         yield broker
 
 
-def hear_interrupts():
-    """As in a terminal: a shell's background jobs, and what they start, ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def start(broker, *arguments):
     environment = {name: value for name, value in os.environ.items()
                    if not name.startswith(("KELPMQ_", "PYTHON"))}
@@ -37,7 +32,7 @@ def start(broker, *arguments):
         environment["KELPMQ_ADDRESS"] = broker.address
     return subprocess.Popen(
         [PYTHON, "-u", *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=hear_interrupts)
+        stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def finish(process):
@@ -100,9 +95,11 @@ queue = Connection().channel().queue_declare('temp_queue')
 print(conn.connected, queue.qsize(), queue.get().body)""") == f"False {left} Temporary message\n"
 
 
-# Tells on standard error when the program has come to its loop, in which Ctrl-C is expected.
+# Tells on standard error when the program has come to its loop, in which Ctrl-C is expected; a shell's
+# background jobs, and what they start, would ignore it.
 ANNOUNCE_SLEEP = """
-import os, time
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def announce(seconds, sleep=time.sleep):
     time.sleep = sleep
     os.write(2, b"waiting\\n")
