@@ -10,17 +10,6 @@
 namespace kelpmq::service {
 namespace {
 
-// A hash that costs what a real one costs. Its password is random and thrown
-// away.
-PasswordHash MakeNobodys() {
-  InitSodium();
-  char password[32];
-  randombytes_buf(password, sizeof(password));
-  // Without the memory for it there would be no login at all.
-  return PasswordHash::Make(absl::string_view(password, sizeof(password)))
-      .value_or(PasswordHash());
-}
-
 // "ipv4:10.0.0.7:4711" -> "ipv4:10.0.0.7": a client changes its port at will.
 absl::string_view HostOf(absl::string_view peer) {
   const size_t colon = peer.rfind(':');
@@ -60,7 +49,7 @@ Authenticator::Authenticator(UserStore* store, const Clock* clock,
       clock_(clock),
       slow_(slow),
       audit_(audit),
-      nobodys_(MakeNobodys()),
+      nobodys_(PasswordHash::MakeUnknown()),
       anonymous_(
           MakeLogin(store, store->guest(), absl::InfiniteFuture())) {}
 

@@ -19,7 +19,8 @@ namespace kelpmq::service {
 namespace {
 
 constexpr absl::string_view kArgon2idPrefix = "$argon2id$";
-constexpr size_t kSaltBytes = 4;  // RabbitMQ's
+constexpr size_t kArgon2idDigestBytes = 32;  // libsodium's
+constexpr size_t kSaltBytes = 4;             // RabbitMQ's
 
 struct Digest {
   absl::string_view algorithm;
@@ -78,6 +79,15 @@ absl::Status CheckArgon2id(absl::string_view text) {
         ",p=1"));
   }
   return absl::OkStatus();
+}
+
+std::string RandomBase64(size_t bytes) {
+  InitSodium();
+  std::string random(bytes, '\0');
+  randombytes_buf(random.data(), random.size());
+  std::string text = absl::Base64Escape(random);
+  text.erase(text.find_last_not_of('=') + 1);  // as such hashes are written
+  return text;
 }
 
 // SALT and the digest of SALT and password.
@@ -142,6 +152,14 @@ absl::StatusOr<PasswordHash> PasswordHash::Make(absl::string_view password) {
                      "there is not enough memory to hash a password");
   }
   return PasswordHash(text.data(), kArgon2id);
+}
+
+PasswordHash PasswordHash::MakeUnknown() {
+  return PasswordHash(
+      absl::StrCat("$argon2id$v=19$m=", kMemoryBytes / 1024, ",t=", kPasses,
+                   ",p=1$", RandomBase64(crypto_pwhash_SALTBYTES), "$",
+                   RandomBase64(kArgon2idDigestBytes)),
+      kArgon2id);
 }
 
 bool PasswordHash::Matches(absl::string_view password) const {

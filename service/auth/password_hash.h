@@ -34,6 +34,9 @@ class PasswordHash {
   // A fresh salt and kArgon2id. Takes some 20 ms and kMemoryBytes.
   // INTERNAL_ERROR: the system has not that much memory left.
   static absl::StatusOr<PasswordHash> Make(absl::string_view password);
+  // Made at once, of a random digest: of no password that anybody knows. To
+  // check it takes as long as one by Make.
+  static PasswordHash MakeUnknown();
 
   // As Parse reads them. Secrets, as good as: kept out of replies and logs.
   const std::string& text() const { return text_; }

@@ -1,6 +1,7 @@
 #include "service/auth/password_hash.h"
 
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -26,6 +27,17 @@ TEST(PasswordHash, MatchesThePasswordItWasMadeOfAlone) {
 
 TEST(PasswordHash, IsSalted) {
   EXPECT_NE(PasswordHash::Make("x")->text(), PasswordHash::Make("x")->text());
+}
+
+TEST(PasswordHash, AnUnknownOneCostsAsMuchToCheckAndMatchesNothing) {
+  const PasswordHash unknown = PasswordHash::MakeUnknown();
+  EXPECT_EQ(crypto_pwhash_str_needs_rehash(unknown.text().c_str(),
+                                           PasswordHash::kPasses,
+                                           PasswordHash::kMemoryBytes),
+            0);
+  EXPECT_EQ(unknown.text().size(), PasswordHash::Make("x")->text().size());
+  EXPECT_NE(unknown.text(), PasswordHash::MakeUnknown().text());
+  EXPECT_FALSE(unknown.Matches(""));
 }
 
 TEST(PasswordHash, ReadsBackWhatItWrote) {
