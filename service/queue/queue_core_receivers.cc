@@ -85,9 +85,9 @@ void QueueCore::DeliverHead(Consumer* consumer, absl::Time now,
 }
 
 size_t QueueCore::MayFollow(const Consumer& consumer) const {
-  // With others it is somebody else's turn.
-  if (consumers_.size() > 1 || !waiting_gets_.empty()) return 0;
-  const size_t behind = ready_.size() - 1;
+  if (!waiting_gets_.empty()) return 0;
+  // The others have their turns as well.
+  const size_t behind = (ready_.size() - 1) / consumers_.size();
   if (consumer.ignores_window || consumer.prefetch_count == 0) return behind;
   const uint64_t room = consumer.prefetch_count - consumer.unacked_count;
   return std::min<uint64_t>(behind, room - 1);
