@@ -86,3 +86,21 @@ def running(folder: pathlib.Path, *, mutual: bool = False, guarded: bool = True)
         yield Secured(broker.address, folder)
         assert broker.alive()
         assert PASSWORD not in broker.stderr()
+
+
+# For tests to import.
+
+
+@pytest.fixture(scope="module")
+def mutual(tmp_path_factory):
+    """Asks clients for a certificate, and for nothing else."""
+    folder = tmp_path_factory.mktemp("mutual")
+    with running(folder, mutual=True, guarded=False) as broker:
+        yield broker
+
+
+@pytest.fixture
+def changing(tmp_path):
+    """With TLS and users, for one test, which may change users and permissions."""
+    with running(tmp_path) as broker:
+        yield broker

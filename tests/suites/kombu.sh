@@ -4,16 +4,6 @@
 readonly KOMBU_PACKAGES=(redis-server)
 readonly KOMBU_PYTHON=$PWD/build/kombu-client/bin/python
 
-# kombu_wheel: a wheel with the extra [kombu], and what its tests need, in an environment of their own.
-kombu_wheel() {
-  rm -rf build/kombu-wheel
-  python3 -m venv --clear build/kombu-client &&
-    KELPMQ_BINARY=$PWD/$RELEASE "$KOMBU_PYTHON" -m pip wheel -q --no-deps -w build/kombu-wheel \
-      ./client/python &&
-    "$KOMBU_PYTHON" -m pip install -q "$(echo build/kombu-wheel/kelpmq-*.whl)[kombu]" \
-      -r tests/e2e/kombu/requirements.txt
-}
-
 # output_of PID FILE: what a process of ours has written, once it has ended, with its exit code.
 output_of() {
   local code=0
@@ -25,7 +15,7 @@ output_of() {
 suite_kombu() {
   RUNLEVEL=1 install_packages "${KOMBU_PACKAGES[@]}"  # RUNLEVEL: the service is not to be started.
   built kombu release kelpmq -DBUILD_TESTING=OFF || return 0
-  check kombu-wheel kombu_wheel
+  check kombu-wheel with_wheel build/kombu-client "[kombu]" -r tests/e2e/kombu/requirements.txt
   check kombu-types "$KOMBU_PYTHON" -m mypy --config-file client/python/pyproject.toml \
     client/python/src/kelpmq_kombu
   # Kombu's and Celery's mostly wait, so they run beside ours.
@@ -43,7 +33,7 @@ suite_kombu() {
 # and RabbitMQ to compare with.
 nightly_kombu() {
   RUNLEVEL=1 install_packages "${KOMBU_PACKAGES[@]}"
-  check kombu-wheel kombu_wheel
+  check kombu-wheel with_wheel build/kombu-client "[kombu]" -r tests/e2e/kombu/requirements.txt
   counted celery-long "$KOMBU_PYTHON" tests/e2e/kombu/run_celery --long
   check kombu-speed "$KOMBU_PYTHON" tests/bench/kombu/load --check
   check python-speed "$KOMBU_PYTHON" tests/bench/python_client --check

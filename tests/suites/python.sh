@@ -1,17 +1,9 @@
 # The Python client, installed from its wheel.
 # To be sourced by tests/run.
 
-# A wheel with the release binary in it, and the packages to test it with, in an environment of
-# their own; another one holds the wheel alone.
+# The wheel with the packages to test it with; another environment holds the wheel alone.
 python_wheel() {
-  rm -rf build/python-wheel
-  python3 -m venv --clear build/python-client &&
-    KELPMQ_BINARY=$PWD/$RELEASE build/python-client/bin/python -m pip wheel -q --no-deps \
-      -w build/python-wheel ./client/python &&
-    build/python-client/bin/python -m pip install -q build/python-wheel/kelpmq-*.whl \
-      -r tests/e2e/python/requirements.txt &&
-    python3 -m venv --clear build/python-empty &&
-    build/python-empty/bin/python -m pip install -q build/python-wheel/kelpmq-*.whl
+  with_wheel build/python-client "" -r tests/e2e/python/requirements.txt && with_wheel build/python-empty ""
 }
 
 suite_python() {

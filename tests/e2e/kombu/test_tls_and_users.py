@@ -22,6 +22,7 @@ import kelpmq_kombu  # noqa: F401
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 
 import secured  # noqa: E402
+from secured import changing, mutual  # noqa: E402, F401
 
 WRONG = "wr0ng-s3cret"
 
@@ -34,21 +35,6 @@ def guarded(tmp_path_factory):
             channel = root.channel()
             channel.queue_declare("secret", auto_delete=False)
             channel.exchange_declare("secret", "fanout", auto_delete=False)
-        yield broker
-
-
-@pytest.fixture(scope="module")
-def mutual(tmp_path_factory):
-    """Asks clients for a certificate, and for nothing else."""
-    folder = tmp_path_factory.mktemp("mutual")
-    with secured.running(folder, mutual=True, guarded=False) as broker:
-        yield broker
-
-
-@pytest.fixture
-def changing(tmp_path):
-    """As guarded, for one test, which may change users and permissions."""
-    with secured.running(tmp_path) as broker:
         yield broker
 
 

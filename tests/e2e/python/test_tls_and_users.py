@@ -12,6 +12,7 @@ from kelpmq import Tls
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "lib"))
 
 import secured  # noqa: E402
+from secured import changing, mutual  # noqa: E402, F401
 
 PATIENCE = 30.0
 WRONG = "wr0ng-s3cret"
@@ -24,21 +25,6 @@ def guarded(tmp_path_factory):
         with kelpmq.Client(broker.url("root"), tls=Tls(ca=broker.file("ca.pem"))) as root:
             root.declare_queue("secret")
             root.declare_exchange("secret", "fanout")
-        yield broker
-
-
-@pytest.fixture(scope="module")
-def mutual(tmp_path_factory):
-    """Asks clients for a certificate, and for nothing else."""
-    folder = tmp_path_factory.mktemp("mutual")
-    with secured.running(folder, mutual=True, guarded=False) as broker:
-        yield broker
-
-
-@pytest.fixture
-def changing(tmp_path):
-    """As guarded, for one test, which may change users and permissions."""
-    with secured.running(tmp_path) as broker:
         yield broker
 
 
