@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "service/cli/address.h"
 #include "service/cli/text.h"
 
 namespace kelpmq::service::cli {
@@ -17,6 +18,20 @@ constexpr char kSecurityGroup[] = "Login and encryption";
 constexpr size_t kHelpWidth = 80;
 // Where descriptions begin: past the names of most options and their values.
 constexpr size_t kHelpColumn = 32;
+
+// Takes an address apart. Options of the same meaning come later, and win.
+void SetAddress(const std::string& text, ConnectionOptions* connection) {
+  absl::StatusOr<Address> address = ParseAddress(text);
+  if (!address.ok()) {
+    throw CLI::ValidationError("--address",
+                               std::string(address.status().message()));
+  }
+  connection->address = std::move(address->target);
+  connection->tls.enabled = address->tls;
+  connection->login.address_user = std::move(address->user);
+  connection->login.address_password = std::move(address->password);
+  connection->vhost = std::move(address->vhost);
+}
 
 // How the broker knows who calls, and the caller that it is the broker.
 void AddCredentialFlags(CLI::App* command, ClientFlags* flags) {
@@ -68,9 +83,14 @@ bool ParseDuration(const std::string& text, absl::Duration* duration) {
 
 void AddClientFlags(CLI::App* command, ClientFlags* flags, VhostFlag vhost) {
   command
-      ->add_option("--address", flags->connection.address,
-                   "Where the broker listens: HOST:PORT or unix:/path "
-                   "(default 127.0.0.1:50672)")
+      ->add_option_function<std::string>(
+          "--address",
+          [connection = &flags->connection](const std::string& text) {
+            SetAddress(text, connection);
+          },
+          "Where the broker listens: HOST:PORT, unix:/path or "
+          "kelpmq://USER@HOST:PORT/VHOST, kelpmqs:// with TLS (default "
+          "127.0.0.1:50672)")
       ->type_name("ADDRESS")
       ->envname("KELPMQ_ADDRESS")
       ->group(kConnectionGroup);

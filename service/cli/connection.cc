@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace kelpmq::service::cli {
@@ -13,23 +12,6 @@ namespace {
 
 constexpr int kKeepaliveIntervalMs = 30'000;  // the API's advice to clients
 constexpr int kKeepaliveTimeoutMs = 10'000;
-constexpr absl::string_view kDefaultPort = ":50672";
-
-// "localhost" -> "localhost:50672": gRPC would take port 443.
-std::string WithPort(const std::string& address) {
-  if (absl::StartsWith(address, "unix:") || absl::StrContains(address, "://")) {
-    return address;
-  }
-  const bool has_port = absl::StartsWith(address, "[")
-                            ? absl::StrContains(address, "]:")
-                            : absl::StrContains(address, ":");
-  return has_port ? address : absl::StrCat(address, kDefaultPort);
-}
-
-ConnectionOptions Normalized(ConnectionOptions options) {
-  options.address = WithPort(options.address);
-  return options;
-}
 
 // gRPC's own log lines would mix with the error that the user gets anyway.
 void SilenceGrpc() {
@@ -68,7 +50,7 @@ std::chrono::system_clock::time_point After(absl::Duration time) {
 }  // namespace
 
 Connection::Connection(const ConnectionOptions& options)
-    : options_(Normalized(options)),
+    : options_(options),
       credentials_(ReadCredentials(options_.tls, options_.login)),
       channel_(MakeChannel(options_.address, credentials_, Sharing::kShared)),
       messaging_(v1::MessagingService::NewStub(channel_)),
@@ -77,6 +59,13 @@ Connection::Connection(const ConnectionOptions& options)
 
 std::shared_ptr<grpc::Channel> Connection::NewChannel() const {
   return MakeChannel(options_.address, credentials_, Sharing::kOwnConnection);
+}
+
+Target Connection::target() const {
+  Target target = {options_.address, options_.vhost};
+  target.has_tls = credentials_.ok() && credentials_->channel != nullptr;
+  target.has_login = credentials_.ok() && !credentials_->authorization.empty();
+  return target;
 }
 
 void Connection::SetDeadline(grpc::ClientContext* context,

@@ -19,8 +19,7 @@
 namespace kelpmq::service::cli {
 
 struct ConnectionOptions {
-  // HOST:PORT, HOST (the default port) or unix:/path.
-  std::string address = "127.0.0.1:50672";
+  std::string address = "127.0.0.1:50672";  // as gRPC takes it
   // Empty: the broker's default virtual host.
   std::string vhost;
   TlsOptions tls;
@@ -47,7 +46,7 @@ class Connection {
     return options_.vhost.empty() ? absl::string_view("/")
                                   : absl::string_view(options_.vhost);
   }
-  Target target() const { return {options_.address, options_.vhost}; }
+  Target target() const;
   absl::Duration timeout() const { return options_.timeout; }
 
   v1::MessagingService::Stub* messaging() { return messaging_.get(); }

@@ -56,7 +56,9 @@ absl::StatusOr<std::string> ReadAuthorization(const LoginOptions& login) {
   absl::StatusOr<std::string> token =
       ReadSecret("--token-file", login.token_file, "KELPMQ_TOKEN");
   if (!token.ok()) return token.status();
-  if (login.user.empty()) {
+  const std::string& user =
+      login.user.empty() ? login.address_user : login.user;
+  if (user.empty()) {
     return token->empty() ? "" : absl::StrCat("Bearer ", *token);
   }
   if (!token->empty()) {
@@ -68,14 +70,19 @@ absl::StatusOr<std::string> ReadAuthorization(const LoginOptions& login) {
   absl::StatusOr<std::string> password =
       ReadSecret("--password-file", login.password_file, "KELPMQ_PASSWORD");
   if (!password.ok()) return password.status();
+  const bool in_address =
+      user == login.address_user && !login.address_password.empty();
+  if (in_address && login.password_file.empty()) {
+    password = login.address_password;
+  }
   if (password->empty()) {
     return MakeFailure(
         ExitCode::kUsage,
-        absl::StrCat("user '", OneLine(login.user), "' has no password"),
+        absl::StrCat("user '", OneLine(user), "' has no password"),
         "set KELPMQ_PASSWORD, or put it into a file: --password-file FILE");
   }
   return absl::StrCat(
-      "Basic ", absl::Base64Escape(absl::StrCat(login.user, ":", *password)));
+      "Basic ", absl::Base64Escape(absl::StrCat(user, ":", *password)));
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadTls(

@@ -25,6 +25,9 @@ struct TlsOptions {
 // command line, which everybody on the machine can read.
 struct LoginOptions {
   std::string user;
+  // Of the address, if it says them; what the others say counts more.
+  std::string address_user;
+  std::string address_password;
   std::string password_file;  // empty: KELPMQ_PASSWORD
   std::string token_file;     // empty: KELPMQ_TOKEN
 };

@@ -82,7 +82,34 @@ bool IsOnThisMachine(absl::string_view address) {
          absl::StartsWith(address, "unix:");
 }
 
-std::string UnreachableHint(const std::string& address) {
+// What a broken handshake says, by a part of gRPC's text.
+struct HandshakeHint {
+  absl::string_view sign;
+  bool with_tls;
+  absl::string_view text;
+};
+constexpr HandshakeHint kHandshakeHints[] = {
+    {"Socket closed", false, "if it wants TLS: --tls, or --tls-ca FILE"},
+    {"Connection reset by peer", false,
+     "if it wants TLS: --tls, or --tls-ca FILE"},
+    {"Failed parsing HTTP/2", false,
+     "if it wants TLS: --tls, or --tls-ca FILE"},
+    {"wrong version number", true,
+     "what listens there does not speak TLS: leave out --tls and --tls-ca"},
+    {"certificate verify failed", true,
+     "say who vouches for its certificate: --tls-ca FILE"},
+    {"is not in peer certificate", true,
+     "its certificate is for another name: --tls-server-name NAME"},
+};
+
+std::string UnreachableHint(const absl::Status& status, const Target& target) {
+  for (const HandshakeHint& hint : kHandshakeHints) {
+    if (hint.with_tls == target.has_tls &&
+        absl::StrContains(status.message(), hint.sign)) {
+      return std::string(hint.text);
+    }
+  }
+  const std::string& address = target.address;
   if (address == "127.0.0.1:50672") {
     return "is the broker running? start it: kelpmq serve";
   }
@@ -100,7 +127,7 @@ FailureReport ExplainUnreachable(const absl::Status& status,
   return {ExitCode::kUnreachable,
           absl::StrCat("cannot reach the broker at ", target.address, ": ",
                        OneLine(Innermost(status.message()))),
-          UnreachableHint(target.address)};
+          UnreachableHint(status, target)};
 }
 
 }  // namespace

@@ -56,10 +56,12 @@ struct FailureReport {
   std::string hint;  // "declare it: kelpmq declare queue jobs", or empty
 };
 
-// Where a command was sent, for hints that can be pasted.
+// Where a command was sent, and how, for hints that can be pasted.
 struct Target {
   std::string address;
   std::string vhost;  // empty: the broker's default
+  bool has_tls = false;
+  bool has_login = false;
 };
 
 FailureReport Explain(const absl::Status& status, const Target& target);

@@ -36,7 +36,6 @@ constexpr FixedHint kFixedHints[] = {
     {"SERVER_DRAINING", "the broker is stopping: try again when it is back"},
     {"MEMORY_ALARM", "publishing resumes when consumers have made room"},
     {"DISK_ALARM", "publishing resumes when the broker's disk has room"},
-    {"BAD_CREDENTIALS", "check user and password"},
     {"QUEUE_FULL", "consume or purge the queue, or raise its max-length"},
     {"INVALID_NAME", "names have 1 to 255 bytes of UTF-8"},
     {"INVALID_ARGUMENT_VALUE", "the --help of the command tells what it takes"},
@@ -102,6 +101,12 @@ std::string HintFor(absl::string_view reason, const ErrorFacts& facts,
   if (reason == "CONSUMER_EXCLUSIVE") {
     return absl::StrCat("see who has it: kelpmq list consumers --queue ",
                         NameOr(facts, "queue", "QUEUE"), vhost);
+  }
+  if (reason == "BAD_CREDENTIALS") {
+    return target.has_login
+               ? "check user and password"
+               : "log in: --user NAME, with the password in KELPMQ_PASSWORD or "
+                 "--password-file FILE";
   }
   if (reason == "NO_ROUTE") {
     const std::string exchange = FactOf(facts, "exchange");

@@ -53,24 +53,31 @@ absl::StatusOr<VhostCounts> CountVhost(const std::string& vhost,
   return counts;
 }
 
-// The vhosts to count: the one that was asked for, else all.
+// The vhosts to count: the one that was asked for, else all; the default one
+// for a user who may not list them.
 absl::StatusOr<std::vector<VhostCounts>> CountVhosts(Connection* connection) {
   std::vector<std::string> names;
   if (connection->vhost().empty()) {
     const absl::StatusOr<std::vector<v1::Vhost>> vhosts =
         FetchVhosts(connection);
-    if (!vhosts.ok()) return vhosts.status();
-    for (const v1::Vhost& vhost : *vhosts) names.push_back(vhost.name());
+    if (vhosts.ok()) {
+      for (const v1::Vhost& vhost : *vhosts) names.push_back(vhost.name());
+    } else if (ReasonOf(vhosts.status()) == "ACCESS_REFUSED") {
+      names.emplace_back(connection->vhost_name());
+    } else {
+      return vhosts.status();
+    }
   } else {
     names.push_back(connection->vhost());
   }
   std::vector<VhostCounts> all;
   for (const std::string& name : names) {
     absl::StatusOr<VhostCounts> counts = CountVhost(name, connection);
-    // Deleted since it was listed.
-    const bool is_gone = ReasonOf(counts.status()) == "VHOST_NOT_FOUND" &&
-                         connection->vhost().empty();
-    if (is_gone) continue;
+    // Deleted since it was listed, or closed to this user.
+    const std::string reason = ReasonOf(counts.status());
+    const bool is_none_of_ours =
+        reason == "VHOST_NOT_FOUND" || reason == "VHOST_ACCESS_REFUSED";
+    if (is_none_of_ours && connection->vhost().empty()) continue;
     if (!counts.ok()) return counts.status();
     all.push_back(*std::move(counts));
   }

@@ -199,19 +199,27 @@ def test_what_may_listen_to_other_machines(folder, arguments):
 # The command line.
 
 
-def cli(broker, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+def command_line(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [broker_process.binary(), *arguments, "--address", broker.address],
-        env={"KELPMQ_TEST": "1", **environment}, capture_output=True, text=True, timeout=wire.PATIENCE)
+        [broker_process.binary(), *arguments], env={"KELPMQ_TEST": "1", **environment},
+        capture_output=True, text=True, timeout=wire.PATIENCE)
+
+
+def cli(broker, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    return command_line(*arguments, "--address", broker.address, **environment)
 
 
 def test_the_command_line_speaks_tls(encrypted, folder):
     ca = ["--tls-ca", str(folder / "ca.pem")]
     assert cli(encrypted, "status", *ca).returncode == 0
     assert cli(encrypted, "healthcheck", KELPMQ_TLS_CA=str(folder / "ca.pem")).stdout == "serving\n"
-    assert cli(encrypted, "status").returncode == 69
-    assert cli(encrypted, "status", "--tls").returncode == 69  # Nobody vouches for it.
-    assert cli(encrypted, "status", *ca, "--tls-server-name", "example.org").returncode == 69
+    for arguments, advice in [
+            ([], "--tls-ca FILE"), (["--tls"], "--tls-ca FILE"),  # Nobody vouches for it.
+            ([*ca, "--tls-server-name", "example.org"], "--tls-server-name NAME")]:
+        refused = cli(encrypted, "status", *arguments)
+        assert refused.returncode == 69 and advice in refused.stderr, refused.stderr
+    by_url = {"KELPMQ_ADDRESS": f"kelpmqs://{encrypted.address}", "KELPMQ_TLS_CA": ca[1]}
+    assert command_line("status", **by_url).returncode == 0
     missing = cli(encrypted, "status", "--tls-ca", "/none")
     assert missing.returncode == 64 and "/none" in missing.stderr
 

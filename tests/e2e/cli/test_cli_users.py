@@ -72,6 +72,34 @@ def test_logging_in_and_not(as_root, name, tmp_path):
     assert "/none" in as_root("status", "--password-file", "/none", code=64).err
 
 
+def test_an_address_may_say_who_calls(kelpmq, guarded, name):
+    url = f"kelpmq://root:{users.password_of('root')}@{guarded.address}"
+    nobody = {"KELPMQ_PASSWORD": "", "KELPMQ_USER": ""}
+    kelpmq("declare", "queue", name, "--address", url, **nobody)
+    assert kelpmq("list", "queues", "--address", url + "/%2F", "--json", **nobody).json
+    by_variable = kelpmq("status", "--json", KELPMQ_ADDRESS=url).json
+    assert by_variable["address"] == guarded.address
+    other = kelpmq("status", "--user", "app", "--address", url, code=64, **nobody)
+    assert "user 'app' has no password" in other.err
+    kelpmq("delete", "queue", name, "--address", url, **nobody)
+
+
+def test_a_user_without_tags_sees_the_status(as_root, name):
+    as_root("user", "put", name, KELPMQ_NEW_PASSWORD="x")
+    as_them = {"KELPMQ_USER": name, "KELPMQ_PASSWORD": "x", "KELPMQ_PASSWORD_FILE": ""}
+    assert as_root("status", "--json", **as_them).json["vhosts"] == []
+    as_root("permission", "set", name, "--read", ".*")
+    seen = as_root("status", "--json", **as_them).json
+    assert [vhost["name"] for vhost in seen["vhosts"]] == ["/"]
+
+
+def test_who_does_not_log_in_is_told_how(as_root):
+    anybody = {"KELPMQ_USER": "", "KELPMQ_PASSWORD_FILE": ""}
+    assert "--user NAME" in as_root("status", code=1, **anybody).err
+    wrong = {"KELPMQ_PASSWORD_FILE": "", "KELPMQ_PASSWORD": "wrong"}
+    assert "check user and password" in as_root("status", code=1, **wrong).err
+
+
 def test_perf_logs_in(as_root):
     assert as_root("perf", "--seconds", "0.2", "--json").json
 

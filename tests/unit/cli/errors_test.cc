@@ -44,6 +44,25 @@ TEST(Explain, DoesNotStartABrokerForAnotherMachine) {
   }
 }
 
+TEST(Explain, SaysThatABrokerMayWantTls) {
+  const absl::Status closed = absl::UnavailableError(
+      "failed to connect to all addresses; last error: UNKNOWN: "
+      "ipv4:127.0.0.1:1: Socket closed");
+  Target target = {"127.0.0.1:1", ""};
+  EXPECT_THAT(Explain(closed, target).hint, HasSubstr("--tls"));
+  target.has_tls = true;
+  EXPECT_THAT(Explain(closed, target).hint, Not(HasSubstr("--tls")));
+}
+
+TEST(Explain, TellsWhoIsNotLoggedInHowToLogIn) {
+  const absl::Status refused =
+      StatusOfItem(16, "BAD_CREDENTIALS", "ACCESS_REFUSED - who are you?", 403);
+  Target target = {"127.0.0.1:1", ""};
+  EXPECT_THAT(Explain(refused, target).hint, HasSubstr("--user NAME"));
+  target.has_login = true;
+  EXPECT_EQ(Explain(refused, target).hint, "check user and password");
+}
+
 TEST(Explain, SendsWhatIsTooLargeForGrpcToTheLimits) {
   const FailureReport report =
       Explain(absl::ResourceExhaustedError("Received message larger than max"),
