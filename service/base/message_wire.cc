@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "service/base/error.h"
 #include "service/base/message_fields.h"
+#include "service/base/types.h"
 #include "service/base/utf8.h"
 #include "service/base/value_wire.h"
 #include "service/base/wire_reader.h"
@@ -87,8 +88,7 @@ std::string ErlangString(absl::string_view bytes) {
   return quoted + "\"";
 }
 
-// TTL-05. What exceeds 64 bits never expires all the same, and is taken as the
-// greatest of them.
+// TTL-05.
 absl::Status ParseExpiration(absl::string_view text, uint64_t* milliseconds) {
   size_t i = 0;
   const bool negative = text[0] == '-';
@@ -113,7 +113,13 @@ absl::Status ParseExpiration(absl::string_view text, uint64_t* milliseconds) {
     return InvalidExpiration(text,
                              absl::StrCat("{value_negative,-", number, "}"));
   }
-  *milliseconds = overflow ? std::numeric_limits<uint64_t>::max() : n;
+  if (overflow || n > kMaxExpiryMs) {
+    absl::string_view number = text.substr(digits);
+    while (number[0] == '0') number.remove_prefix(1);
+    return InvalidExpiration(text,
+                             absl::StrCat("{value_too_large,", number, "}"));
+  }
+  *milliseconds = n;
   return absl::OkStatus();
 }
 
@@ -196,6 +202,13 @@ class MessageScanner {
   absl::Status ScanNumber(uint32_t field, uint64_t number) {
     if (field == message_field::kDeliveryMode) {
       if (number > kMaxOctet) return OutOfRange("delivery_mode", 0, kMaxOctet);
+      if (number > kPersistent) {
+        return MakeError(
+            Reason::kInvalidHeader,
+            absl::StrCat("invalid message: {delivery_mode_unknown,", number,
+                         "}"),
+            {{"argument", "delivery_mode"}});
+      }
       facts_.persistent = number == kPersistent;
     } else if (field == message_field::kPriority) {
       if (number > kMaxOctet) return OutOfRange("priority", 0, kMaxOctet);

@@ -32,8 +32,10 @@ struct MessageLimits {
 //   INVALID_VALUE       a number outside its AMQP width, a Value without kind,
 //                       a property over max_shortstr_bytes, priority > 255,
 //                       delivery_mode > 255
-//   INVALID_EXPIRATION  not a decimal number of milliseconds (TTL-05)
-//   INVALID_HEADER      CC or BCC is not an array (CC-04)
+//   INVALID_EXPIRATION  not a decimal number of milliseconds up to
+//                       kMaxExpiryMs (TTL-05)
+//   INVALID_HEADER      CC or BCC is not an array (CC-04), or an unknown
+//                       delivery_mode
 absl::StatusOr<MessageFacts> ScanMessage(absl::string_view encoded,
                                          const MessageLimits& limits);
 

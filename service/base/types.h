@@ -21,6 +21,10 @@ inline constexpr OwnerId kNoOwner = 0;
 // AMQP's shortstr: names, routing keys, consumer tags (LIMIT-01).
 inline constexpr size_t kMaxNameBytes = 255;
 
+// The longest time to live of a message or a queue, in milliseconds: ten years,
+// as in RabbitMQ (TTL-05, ARGS-01).
+inline constexpr int64_t kMaxExpiryMs = 315'360'000'000;
+
 struct ExchangeSpec {
   std::string name;
   std::string type;  // "direct", "fanout", "topic", "headers"
@@ -127,14 +131,21 @@ struct VhostInfo {
   std::string name;
   std::string description;
   std::vector<std::string> tags;
-  std::string default_queue_type;           // empty: classic
+  std::string default_queue_type;  // empty: classic
   // Unset: no limit (VHOST-05).
   std::optional<uint64_t> max_queues = std::nullopt;
   std::optional<uint64_t> max_connections = std::nullopt;  // sessions
 };
 
 // What a policy applies to. Values as kelpmq.v1.PolicyTarget.
-enum class PolicyTarget { kAll = 1, kQueues = 2, kExchanges = 3 };
+enum class PolicyTarget {
+  kAll = 1,
+  kQueues = 2,
+  kExchanges = 3,
+  kClassicQueues = 4,
+  kQuorumQueues = 5,
+  kStreams = 6,
+};
 
 struct PolicyInfo {
   std::string vhost;

@@ -55,13 +55,14 @@ class Value {
                    Decimal, Timestamp, Table, Array>;
 
   Value() = default;
-  template <typename T,
-            typename = std::enable_if_t<
-                !std::is_same_v<std::decay_t<T>, Value> &&
-                std::is_constructible_v<Variant, T&&>>>
+  template <typename T, typename = std::enable_if_t<
+                            !std::is_same_v<std::decay_t<T>, Value> &&
+                            std::is_constructible_v<Variant, T&&>>>
   // Implicit, so that tables can be written as initialiser lists.
-  Value(T&& v) : v_(std::forward<T>(v)) {}  // NOLINT(google-explicit-constructor)
-  Value(const char* s) : v_(std::string(s)) {}  // NOLINT(google-explicit-constructor)
+  Value(T&& v)
+      : v_(std::forward<T>(v)) {}  // NOLINT(google-explicit-constructor)
+  Value(const char* s)
+      : v_(std::string(s)) {}  // NOLINT(google-explicit-constructor)
 
   const Variant& variant() const { return v_; }
   template <typename T>
@@ -88,6 +89,11 @@ std::optional<int64_t> IntegerOf(const Value& value);
 // The bytes of a string, valid UTF-8 or not; nullopt for every other type.
 // The view lives as long as `value`.
 std::optional<absl::string_view> StringOf(const Value& value);
+
+// Whether RabbitMQ takes them for the same argument (QDECL-02): integers,
+// timestamps and floating-point numbers of any width by their value, strings
+// and byte arrays by their bytes; others if they are equal.
+bool SameArgument(const Value& a, const Value& b);
 
 // RabbitMQ's name of the type as its error texts have it: "longstr",
 // "signedint", "long", "bool", "table", ...

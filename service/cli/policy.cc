@@ -83,15 +83,21 @@ void AddPolicyCommands(CLI::App* app, int* exit_code) {
         ->type_name("N")
         ->capture_default_str();
     command
-        ->add_option("--apply-to", flags->apply_to,
-                     "all (default), queues or exchanges")
+        ->add_option(
+            "--apply-to", flags->apply_to,
+            "all (default), queues, classic_queues, quorum_queues, streams "
+            "or exchanges")
         ->type_name("WHAT")
-        ->transform(CLI::CheckedTransformer(
-                        std::map<std::string, v1::PolicyTarget>{
-                            {"all", v1::POLICY_TARGET_ALL},
-                            {"queues", v1::POLICY_TARGET_QUEUES},
-                            {"exchanges", v1::POLICY_TARGET_EXCHANGES}})
-                        .description(""));
+        ->transform(
+            CLI::CheckedTransformer(
+                std::map<std::string, v1::PolicyTarget>{
+                    {"all", v1::POLICY_TARGET_ALL},
+                    {"queues", v1::POLICY_TARGET_QUEUES},
+                    {"exchanges", v1::POLICY_TARGET_EXCHANGES},
+                    {"classic_queues", v1::POLICY_TARGET_CLASSIC_QUEUES},
+                    {"quorum_queues", v1::POLICY_TARGET_QUORUM_QUEUES},
+                    {"streams", v1::POLICY_TARGET_STREAMS}})
+                .description(""));
     AddClientFlags(command, &flags->client);
     OnRun(command, std::move(flags), exit_code, &PutPolicy);
   }

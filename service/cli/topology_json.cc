@@ -16,6 +16,12 @@ absl::string_view NameOf(v1::PolicyTarget target) {
       return "queues";
     case v1::POLICY_TARGET_EXCHANGES:
       return "exchanges";
+    case v1::POLICY_TARGET_CLASSIC_QUEUES:
+      return "classic_queues";
+    case v1::POLICY_TARGET_QUORUM_QUEUES:
+      return "quorum_queues";
+    case v1::POLICY_TARGET_STREAMS:
+      return "streams";
     default:
       return "all";
   }

@@ -23,7 +23,7 @@ nlohmann::ordered_json JsonOf(const v1::TopicPermission& permission);
 
 // "queue" or "exchange".
 absl::string_view NameOf(v1::DestinationType type);
-// "all", "queues" or "exchanges".
+// "all", "queues", "classic_queues", ...: as RabbitMQ's definitions have it.
 absl::string_view NameOf(v1::PolicyTarget target);
 
 }  // namespace kelpmq::service::cli

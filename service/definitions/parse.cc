@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "service/definitions/definitions.h"
 #include "service/definitions/json_fields.h"
+#include "service/definitions/policy_target_names.h"
 
 namespace kelpmq::service {
 namespace {
@@ -165,9 +166,8 @@ class Parser {
     }
     std::string error;
     const std::string expires = fields->Text("expires");
-    if (!expires.empty() &&
-        !absl::ParseTime(absl::RFC3339_full, expires, &token.expire_time,
-                         &error)) {
+    if (!expires.empty() && !absl::ParseTime(absl::RFC3339_full, expires,
+                                             &token.expire_time, &error)) {
       fields->Fail("expires", "must be a time as 2027-01-31T12:00:00Z");
     }
     result_.tokens.push_back(std::move(token));
@@ -194,15 +194,12 @@ class Parser {
         static_cast<int32_t>(fields->Integer("priority").value_or(0));
     policy.definition = fields->Arguments("definition");
     const std::string target = fields->Text("apply-to");
-    if (target.empty() || target == "all") {
-      policy.apply_to = PolicyTarget::kAll;
-    } else if (target == "exchanges") {
-      policy.apply_to = PolicyTarget::kExchanges;
-    } else if (target == "queues" || target == "classic_queues" ||
-               target == "quorum_queues" || target == "streams") {
-      policy.apply_to = PolicyTarget::kQueues;
+    if (const auto known = PolicyTargetOf(target.empty() ? "all" : target)) {
+      policy.apply_to = *known;
     } else {
-      fields->Fail("apply-to", "must be all, queues or exchanges");
+      fields->Fail("apply-to",
+                   "must be all, queues, classic_queues, quorum_queues, "
+                   "streams or exchanges");
     }
     result_.policies.push_back(std::move(policy));
   }
@@ -296,8 +293,8 @@ absl::StatusOr<Definitions> ParseDefinitions(
       },
       /*allow_exceptions=*/false);
   if (too_deep) {
-    return DefinitionsError(
-        "the document", absl::StrCat("is nested deeper than ", kMaxDepth));
+    return DefinitionsError("the document",
+                            absl::StrCat("is nested deeper than ", kMaxDepth));
   }
   if (document.is_discarded()) {
     return DefinitionsError("the document", "is not valid JSON");

@@ -4,6 +4,7 @@
 
 #include "service/definitions/definitions.h"
 #include "service/definitions/json_fields.h"
+#include "service/definitions/policy_target_names.h"
 
 namespace kelpmq::service {
 namespace {
@@ -25,12 +26,12 @@ Json ToJson(const User& user) {
 }
 
 Json ToJson(const VhostInfo& vhost) {
-  Json json = {{"name", vhost.name},
-               {"description", vhost.description},
-               {"tags", ToJson(vhost.tags)},
-               {"metadata",
-                {{"description", vhost.description},
-                 {"tags", ToJson(vhost.tags)}}}};
+  Json json = {
+      {"name", vhost.name},
+      {"description", vhost.description},
+      {"tags", ToJson(vhost.tags)},
+      {"metadata",
+       {{"description", vhost.description}, {"tags", ToJson(vhost.tags)}}}};
   if (!vhost.default_queue_type.empty()) {
     json["default_queue_type"] = vhost.default_queue_type;
     json["metadata"]["default_queue_type"] = vhost.default_queue_type;
@@ -55,13 +56,10 @@ Json ToJson(const TopicPermissionSet& set) {
 }
 
 Json ToJson(const PolicyInfo& policy) {
-  const char* target = "all";
-  if (policy.apply_to == PolicyTarget::kQueues) target = "queues";
-  if (policy.apply_to == PolicyTarget::kExchanges) target = "exchanges";
   return {{"vhost", policy.vhost},
           {"name", policy.name},
           {"pattern", policy.pattern},
-          {"apply-to", target},
+          {"apply-to", std::string(NameOf(policy.apply_to))},
           {"definition", ToJson(policy.definition)},
           {"priority", policy.priority}};
 }

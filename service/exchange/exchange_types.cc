@@ -60,7 +60,7 @@ std::optional<size_t> HistoryLength(const ExchangeSpec& spec) {
   const Value* const argument = FindArgument(spec, kHistoryLengthArgument);
   if (argument == nullptr) return kDefaultHistoryLength;
   const auto length = IntegerOf(*argument);
-  if (!length.has_value() || *length < 0) return std::nullopt;
+  if (!length.has_value() || *length <= 0) return std::nullopt;
   return static_cast<size_t>(*length);
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/error.h"
@@ -116,7 +117,9 @@ absl::Status ConsistentHashExchange::CheckBinding(
     const BindingSpec& binding) const {
   const std::string& key = binding.routing_key;
   int64_t weight = 0;
-  if (!absl::SimpleAtoi(key, &weight)) {
+  // SimpleAtoi passes over blanks, RabbitMQ does not.
+  if (absl::StripAsciiWhitespace(key) != key ||
+      !absl::SimpleAtoi(key, &weight)) {
     return InvalidArgument("routing_key",
                            absl::StrCat("The binding key must be an integer: "
                                         "<<\"",

@@ -36,6 +36,10 @@ absl::StatusOr<bool> Router::Unbind(const BindingSpec& binding) {
       [&](RoutingTable* table) { return table->Unbind(binding); });
 }
 
+bool Router::HasBinding(const BindingSpec& binding) const {
+  return tables_.Peek().HasBinding(binding);
+}
+
 absl::StatusOr<ExchangeSpec> Router::FindExchange(
     absl::string_view name) const {
   return tables_.Peek().FindExchange(name);

@@ -52,6 +52,7 @@ class Router {
   absl::StatusOr<bool> DeleteExchange(const std::string& name, bool if_unused);
   absl::StatusOr<bool> Bind(const BindingSpec& binding);
   absl::StatusOr<bool> Unbind(const BindingSpec& binding);
+  bool HasBinding(const BindingSpec& binding) const;
 
   // The alternate exchange that a policy sets, unless the exchange's arguments
   // name one (POLICY-02, POLICY-03); nullopt: none. No effect if there is no

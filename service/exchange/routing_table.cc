@@ -213,16 +213,26 @@ std::optional<HistoryReplay> RoutingTable::ReplayForLastBinding(
 absl::StatusOr<bool> RoutingTable::Unbind(const BindingSpec& spec) {
   absl::Status valid = CheckBindingNames(spec);
   if (!valid.ok()) return valid;
-  ExchangeEntry* const source = FindEntry(spec.source);
+  Binding* const binding = FindBinding(spec);
+  if (binding == nullptr) return false;
+  ExchangeEntry* const source = binding->source;
+  EraseBinding(binding);
+  if (source->bindings.empty()) EraseAbandoned({source});
+  return true;
+}
+
+bool RoutingTable::HasBinding(const BindingSpec& spec) const {
+  return FindBinding(spec) != nullptr;
+}
+
+Binding* RoutingTable::FindBinding(const BindingSpec& spec) const {
+  const ExchangeEntry* const source = FindEntry(spec.source);
   const Destination* const destination = FindDestination(spec);
-  if (source == nullptr || destination == nullptr) return false;
+  if (source == nullptr || destination == nullptr) return nullptr;
   const std::string identity = ArgumentsIdentity(spec.arguments);
   const auto it = source->bindings.find(
       BindingKey{destination, spec.routing_key, identity});
-  if (it == source->bindings.end()) return false;
-  EraseBinding(it->get());
-  if (source->bindings.empty()) EraseAbandoned({source});
-  return true;
+  return it == source->bindings.end() ? nullptr : it->get();
 }
 
 void RoutingTable::EraseBinding(Binding* binding) {
@@ -339,7 +349,10 @@ void RoutingTable::Walk(const ExchangeEntry& start, RoutingInput* input,
     if (routes->matches() > matches_before || !entry.alternate.has_value()) {
       continue;
     }
-    const ExchangeEntry* const alternate = FindEntry(*entry.alternate);
+    // The default exchange is none for others: it has no bindings of its own.
+    const ExchangeEntry* const alternate =
+        *entry.alternate == kDefaultExchangeName ? nullptr
+                                                 : FindEntry(*entry.alternate);
     if (alternate != nullptr) routes->Add(&alternate->destination);
   }
 }

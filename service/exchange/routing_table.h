@@ -123,6 +123,7 @@ class RoutingTable {
       absl::string_view exchange) const;
   // True if it was there (BIND-04). Errors: INVALID_NAME, DEFAULT_EXCHANGE.
   absl::StatusOr<bool> Unbind(const BindingSpec& binding);
+  bool HasBinding(const BindingSpec& binding) const;
 
   // EXCHANGE_NOT_FOUND.
   absl::StatusOr<ExchangeSpec> FindExchange(absl::string_view name) const;
@@ -143,6 +144,7 @@ class RoutingTable {
   ExchangeEntry* AddExchange(const ExchangeSpec& spec,
                              std::unique_ptr<Exchange> exchange);
   // The destination that the binding names, or null.
+  Binding* FindBinding(const BindingSpec& binding) const;
   Destination* FindDestination(const BindingSpec& binding) const;
   // The exchange `name` for publishing: EXCHANGE_NOT_FOUND, INTERNAL_EXCHANGE.
   absl::StatusOr<const ExchangeEntry*> FindForPublish(

@@ -173,7 +173,7 @@ absl::Status CheckEquivalent(const ExchangeSpec& current,
     return Inequivalent(kAlternateExchange, current, vhost, WithType(is),
                         WithType(was));
   }
-  if (StringOf(*is) == StringOf(*was)) return absl::OkStatus();
+  if (SameArgument(*is, *was)) return absl::OkStatus();
   return Inequivalent(kAlternateExchange, current, vhost,
                       Quoted(PlainText(*is)), Quoted(PlainText(*was)));
 }

@@ -14,9 +14,18 @@ class LengthLimit {
  public:
   LengthLimit() = default;
   explicit LengthLimit(const QueueArguments& arguments)
+      : LengthLimit(arguments, arguments.overflow) {}
+  // With another overflow than theirs.
+  LengthLimit(const QueueArguments& arguments, Overflow overflow)
       : messages_(arguments.max_length.value_or(kNone)),
         bytes_(arguments.max_length_bytes.value_or(kNone)),
-        overflow_(arguments.overflow) {}
+        overflow_(overflow) {
+    // Quorum queues do not know it, and say so in RabbitMQ's log alone.
+    if (arguments.type == QueueType::kQuorum &&
+        overflow == Overflow::kRejectPublishDlx) {
+      overflow_ = Overflow::kDropHead;
+    }
+  }
 
   bool any() const { return messages_ != kNone || bytes_ != kNone; }
 

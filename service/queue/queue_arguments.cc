@@ -42,9 +42,14 @@ constexpr absl::string_view kNotClassic[] = {"x-delivery-limit",
                                              "x-quorum-initial-group-size",
                                              "x-delayed-retry-type",
                                              "x-delayed-retry-min",
-                                             "x-delayed-retry-max"};
+                                             "x-delayed-retry-max",
+                                             "x-max-in-memory-length",
+                                             "x-max-in-memory-bytes"};
 constexpr absl::string_view kNotQuorum[] = {"x-queue-mode", "x-queue-version",
                                             "x-queue-master-locator"};
+// What only streams know.
+constexpr absl::string_view kOfStreams[] = {
+    "x-max-age", "x-stream-max-segment-size-bytes", "x-initial-cluster-size"};
 
 std::string QueueName(absl::string_view queue, absl::string_view vhost) {
   return absl::StrCat("queue '", queue, "' in vhost '", vhost, "'");
@@ -63,19 +68,6 @@ bool IsClassic(const Value* type) {
 const Value* Find(const Table& table, absl::string_view key) {
   auto it = table.find(key);
   return it == table.end() ? nullptr : &it->second;
-}
-
-// Values of one kind are compared by value alone; other kinds never are equal.
-bool SameValue(const Value& a, const Value& b) {
-  if (auto i = IntegerOf(a)) return i == IntegerOf(b);
-  if (auto s = StringOf(a)) return s == StringOf(b);
-  const auto as_double = [](const Value& v) -> std::optional<double> {
-    if (const float* f = v.As<float>()) return *f;
-    if (const double* d = v.As<double>()) return *d;
-    return std::nullopt;
-  };
-  if (auto d = as_double(a)) return d == as_double(b);
-  return a == b;
 }
 
 // Takes the arguments one by one. The first error stays; what comes after it
@@ -122,12 +114,21 @@ class Reader {
     return integer;
   }
   std::optional<int64_t> Positive(absl::string_view argument) {
-    const std::optional<int64_t> integer = NonNegative(argument);
-    if (integer == 0) {
-      Fail(argument, ": {value_zero,0}");
+    return NotZero(argument, NonNegative(argument));
+  }
+  // A time after which something expires.
+  std::optional<absl::Duration> Expiry(absl::string_view argument) {
+    const std::optional<int64_t> ms = NonNegative(argument);
+    if (!ms.has_value()) return std::nullopt;
+    if (*ms > kMaxExpiryMs) {
+      Fail(argument, absl::StrCat(": {value_too_large,", *ms, "}"));
       return std::nullopt;
     }
-    return integer;
+    return absl::Milliseconds(*ms);
+  }
+  std::optional<absl::Duration> PositiveExpiry(absl::string_view argument) {
+    if (!NotZero(argument, Integer(argument)).has_value()) return std::nullopt;
+    return Expiry(argument);
   }
   std::optional<absl::string_view> String(absl::string_view argument) {
     const Value* value = Get(argument);
@@ -170,6 +171,12 @@ class Reader {
   }
 
  private:
+  std::optional<int64_t> NotZero(absl::string_view argument,
+                                 std::optional<int64_t> integer) {
+    if (integer != 0) return integer;
+    Fail(argument, ": {value_zero,0}");
+    return std::nullopt;
+  }
   void FailType(absl::string_view argument, const Value& value) {
     Fail(argument,
          absl::StrCat(": {unacceptable_type,", AmqpTypeName(value), "}"));
@@ -208,6 +215,7 @@ void CheckType(const QueueSpec& spec, QueueType type, Reader* reader) {
                                         quorum ? "rabbit_quorum_queue"
                                                : "rabbit_classic_queue"));
   };
+  for (absl::string_view argument : kOfStreams) refuse(argument);
   if (!quorum) {
     for (absl::string_view argument : kNotClassic) refuse(argument);
     return;
@@ -288,8 +296,8 @@ absl::StatusOr<QueueArguments> ParseQueueArguments(const QueueSpec& spec,
   if (absl::Status type = ReadType(&reader, &result.type); !type.ok()) {
     return type;
   }
-  result.expires = Millis(reader.Positive("x-expires"));
-  result.message_ttl = Millis(reader.NonNegative("x-message-ttl"));
+  result.expires = reader.PositiveExpiry("x-expires");
+  result.message_ttl = reader.Expiry("x-message-ttl");
   if (auto exchange = reader.ShortString("x-dead-letter-exchange")) {
     result.dead_letter_exchange.emplace(*exchange);
   }
@@ -370,7 +378,7 @@ absl::Status CheckEquivalent(const QueueSpec& current,
     const Value* is = Find(received.arguments, argument);
     if (was == nullptr && is == nullptr) continue;
     if (was != nullptr && is != nullptr) {
-      if (SameValue(*was, *is)) continue;
+      if (SameArgument(*was, *is)) continue;
       return Inequivalent(argument, absl::StrCat("'", Printed(*is), "'"),
                           absl::StrCat("'", Printed(*was), "'"), current.name,
                           vhost);

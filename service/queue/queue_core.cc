@@ -138,8 +138,8 @@ void QueueCore::ApplyArguments(QueueArguments effective, absl::Time now,
   effective.single_active_consumer = arguments_.single_active_consumer;
   effective.deduplicates = arguments_.deduplicates;
   if (effective.expires != arguments_.expires) lease_start_ = now;
+  const Overflow overflow = arguments_.overflow;
   arguments_ = std::move(effective);
-  limit_ = LengthLimit(arguments_);
   delivery_limit_ = DeliveryLimitOf(arguments_);
   if (!KeepsDeadLetters(arguments_)) {
     std::vector<DeadMessage> letters;
@@ -148,6 +148,13 @@ void QueueCore::ApplyArguments(QueueArguments effective, absl::Time now,
       effects->dead.insert(effects->dead.end(), letters.begin(), letters.end());
     }
   }
+  // A classic queue of RabbitMQ takes the limit first, then the overflow: its
+  // head goes unless both overflows refuse (POLICY-04).
+  if (arguments_.type == QueueType::kClassic) {
+    limit_ = LengthLimit(arguments_, overflow);
+    DropOverLimit(now, effects);
+  }
+  limit_ = LengthLimit(arguments_);
   DropOverLimit(now, effects);
   Dispatch(now, effects);
 }
@@ -201,6 +208,15 @@ void QueueCore::OnTime(absl::Time now, QueueEffects* effects) {
 absl::StatusOr<std::optional<uint64_t>> QueueCore::Delete(
     bool if_unused, bool if_empty, QueueEffects* effects) {
   if (closed()) return std::nullopt;
+  if (arguments_.type == QueueType::kQuorum && (if_unused || if_empty)) {
+    return MakeError(
+        Reason::kFeatureUnsupported,
+        absl::StrCat("cannot delete queue '", spec_.name, "' in vhost '",
+                     vhost_, "'. queue.delete operations with ",
+                     if_unused ? "if-unused" : "if-empty",
+                     " flag set are not supported by quorum queues"),
+        {{"queue", spec_.name}, {"vhost", vhost_}});
+  }
   if (if_unused && !consumers_.empty()) {
     return UseError(Reason::kQueueInUse, "in use");
   }

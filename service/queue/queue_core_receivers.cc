@@ -233,9 +233,10 @@ absl::Status QueueCore::CheckConsume(const ConsumeParams& params) const {
     return UseError(Reason::kFeatureUnsupported,
                     "does not support global qos");  // QUORUM-05
   }
-  bool taken = params.exclusive && single_active_.has_value();
   // A quorum queue does not enforce it (QUORUM-06).
-  if (arguments_.type == QueueType::kClassic && !consumers_.empty()) {
+  if (arguments_.type == QueueType::kQuorum) return absl::OkStatus();
+  bool taken = params.exclusive && single_active_.has_value();
+  if (!consumers_.empty()) {
     taken |= params.exclusive || consumers_.begin()->second->info.exclusive;
   }
   if (!taken) return absl::OkStatus();

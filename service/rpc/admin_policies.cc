@@ -23,6 +23,12 @@ absl::StatusOr<PolicyTarget> ToTarget(v1::PolicyTarget target) {
       return PolicyTarget::kQueues;
     case v1::POLICY_TARGET_EXCHANGES:
       return PolicyTarget::kExchanges;
+    case v1::POLICY_TARGET_CLASSIC_QUEUES:
+      return PolicyTarget::kClassicQueues;
+    case v1::POLICY_TARGET_QUORUM_QUEUES:
+      return PolicyTarget::kQuorumQueues;
+    case v1::POLICY_TARGET_STREAMS:
+      return PolicyTarget::kStreams;
     default:
       return MakeError(
           Reason::kInvalidValue,

@@ -20,28 +20,6 @@ namespace {
 // When the client sets none.
 constexpr uint32_t kDefaultPrefetchCount = 100;
 
-// PRIOC-01: the field and the argument are one and the same.
-absl::StatusOr<int32_t> ReadPriority(int32_t field, const Table& arguments) {
-  auto it = arguments.find("x-priority");
-  if (it == arguments.end()) return field;
-  const std::optional<int64_t> argument = IntegerOf(it->second);
-  if (!argument.has_value()) return field;  // the queue refuses it by name
-  if (field != 0 && field != *argument) {
-    return MakeError(
-        Reason::kConflictingArgument,
-        absl::StrCat("priority is ", field, " but the argument x-priority is ",
-                     *argument),
-        {{"argument", "x-priority"}});
-  }
-  if (*argument < std::numeric_limits<int32_t>::min() ||
-      *argument > std::numeric_limits<int32_t>::max()) {
-    return MakeError(Reason::kInvalidArgumentValue,
-                     absl::StrCat("invalid arg 'x-priority': ", *argument),
-                     {{"argument", "x-priority"}});
-  }
-  return static_cast<int32_t>(*argument);
-}
-
 absl::Status ReadTemporaryQueue(const v1::TemporaryQueue& temporary,
                                 const MessageLimits& limits,
                                 ConsumeParams* params) {
@@ -109,10 +87,7 @@ absl::StatusOr<ConsumeParams> DeliveryStream::MakeConsumeParams(
       ToTable(spec.arguments(), context_->limits.message);
   if (!arguments.ok()) return arguments.status();
   params.arguments = *std::move(arguments);
-  absl::StatusOr<int32_t> priority =
-      ReadPriority(spec.priority(), params.arguments);
-  if (!priority.ok()) return priority.status();
-  params.priority = *priority;
+  params.priority = spec.priority();
   if (spec.has_temporary_queue()) {
     if (absl::Status read = ReadTemporaryQueue(
             spec.temporary_queue(), context_->limits.message, &params);

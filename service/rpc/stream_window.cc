@@ -58,7 +58,9 @@ uint32_t StreamWindow::Reserve(ConsumerKey key, size_t bytes, uint32_t wanted) {
   MutexLock lock(&mu_);
   if (paused_ || !OutboxRoom(bytes) ||
       (auto_ack ? PrefetchUsedUp() : !UnsettledRoom(bytes))) {
-    refused_.insert(key);
+    if (std::find(refused_.begin(), refused_.end(), key) == refused_.end()) {
+      refused_.push_back(key);
+    }
     return 0;
   }
   Take(1, bytes, auto_ack);  // by its own rules: it may be alone
@@ -84,13 +86,14 @@ std::vector<ConsumerKey> StreamWindow::GiveBack(ConsumerKey key, uint32_t count,
 std::vector<ConsumerKey> StreamWindow::TakeRefused() {
   // Room for the smallest message is enough to ask again.
   if (refused_.empty() || paused_ || !OutboxRoom(1)) return {};
-  std::vector<ConsumerKey> woken;
   const bool used_up = PrefetchUsedUp();
   const bool unsettled_room = UnsettledRoom(1);
-  for (ConsumerKey key : refused_) {
-    if (IsAutoAck(key) ? !used_up : unsettled_room) woken.push_back(key);
-  }
-  for (ConsumerKey key : woken) refused_.erase(key);
+  const auto rest = std::stable_partition(
+      refused_.begin(), refused_.end(), [&](ConsumerKey key) {
+        return IsAutoAck(key) ? !used_up : unsettled_room;
+      });
+  std::vector<ConsumerKey> woken(refused_.begin(), rest);
+  refused_.erase(refused_.begin(), rest);
   return woken;
 }
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "service/base/mutex.h"
 #include "service/rpc/delivery_tags.h"
 
@@ -85,7 +84,8 @@ class StreamWindow {
   uint64_t prefetched_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint32_t outbox_messages_ ABSL_GUARDED_BY(mu_) = 0;
   size_t outbox_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  absl::flat_hash_set<ConsumerKey> refused_ ABSL_GUARDED_BY(mu_);
+  // In the order of their turns, which they keep.
+  std::vector<ConsumerKey> refused_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace kelpmq::service

@@ -71,8 +71,7 @@ class MemoryEngine : public Engine {
   absl::StatusOr<VhostInfo> FindVhost(absl::string_view name) const override;
   absl::StatusOr<std::string> FindExchangeType(
       absl::string_view vhost, absl::string_view name) const override;
-  bool HasQueue(absl::string_view vhost,
-                absl::string_view name) const override;
+  bool HasQueue(absl::string_view vhost, absl::string_view name) const override;
 
   void PutPolicy(PolicyInfo policy, Done<bool> done) override;
   void DeletePolicy(std::string vhost, std::string name,

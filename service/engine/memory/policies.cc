@@ -22,11 +22,17 @@ constexpr int64_t kNoMaximum = std::numeric_limits<int64_t>::max();
 struct NumberSetting {
   absl::string_view name;
   int64_t low;
+  int64_t high = kNoMaximum;
 };
 constexpr NumberSetting kNumbers[] = {
-    {"message-ttl", 0},      {"expires", 1},           {"max-length", 0},
-    {"max-length-bytes", 0}, {"delivery-limit", -1},  // -1: none
-    {"consumer-timeout", 0}, {"delayed-retry-min", 0}, {"delayed-retry-max", 0},
+    {"message-ttl", 0, kMaxExpiryMs},
+    {"expires", 1, kMaxExpiryMs},
+    {"max-length", 0},
+    {"max-length-bytes", 0},
+    {"delivery-limit", -1},  // -1: none
+    {"consumer-timeout", 0},
+    {"delayed-retry-min", 0},
+    {"delayed-retry-max", 0},
 };
 
 // A setting that is a string; with choices, one of them.
@@ -47,6 +53,26 @@ const std::vector<StringSetting>& StringSettings() {
   return *settings;
 }
 
+// What RabbitMQ knows and what means nothing on one node, or here: taken, so
+// that its definitions can be.
+constexpr absl::string_view kWithoutEffect[] = {
+    "ha-mode",
+    "ha-params",
+    "ha-promote-on-failure",
+    "ha-promote-on-shutdown",
+    "ha-sync-batch-size",
+    "ha-sync-mode",
+    "initial-cluster-size",
+    "max-age",
+    "max-in-memory-bytes",
+    "max-in-memory-length",
+    "queue-leader-locator",
+    "queue-master-locator",
+    "queue-version",
+    "stream-max-segment-size-bytes",
+    "target-group-size",
+};
+
 absl::Status InvalidSetting(absl::string_view name, absl::string_view why) {
   return MakeError(Reason::kInvalidValue,
                    absl::StrCat("policy setting '", name, "' ", why),
@@ -55,11 +81,16 @@ absl::Status InvalidSetting(absl::string_view name, absl::string_view why) {
 
 absl::Status CheckNumber(const NumberSetting& setting, const Value& value) {
   const std::optional<int64_t> number = IntegerOf(value);
-  if (number.has_value() && *number >= setting.low) return absl::OkStatus();
+  if (number.has_value() && *number >= setting.low && *number <= setting.high) {
+    return absl::OkStatus();
+  }
+  const std::string range =
+      setting.high == kNoMaximum
+          ? absl::StrCat("of at least ", setting.low)
+          : absl::StrCat("from ", setting.low, " to ", setting.high);
   return InvalidSetting(
-      setting.name,
-      absl::StrCat("is an integer of at least ", setting.low, ", not ",
-                   AmqpTypeName(value), " ", DebugString(value)));
+      setting.name, absl::StrCat("is an integer ", range, ", not ",
+                                 AmqpTypeName(value), " ", DebugString(value)));
 }
 
 absl::Status CheckString(const StringSetting& setting, const Value& value) {
@@ -88,6 +119,9 @@ absl::Status CheckSetting(absl::string_view name, const Value& value) {
   }
   for (const StringSetting& setting : StringSettings()) {
     if (setting.name == name) return CheckString(setting, value);
+  }
+  for (const absl::string_view setting : kWithoutEffect) {
+    if (setting == name) return absl::OkStatus();
   }
   return InvalidSetting(name, "is not recognised");
 }
@@ -183,15 +217,25 @@ bool Policies::Delete(const std::string& name) {
   return policies_.erase(name) > 0;
 }
 
-const PolicyInfo* Policies::Find(DestinationKind kind,
-                                 absl::string_view name) const {
-  const PolicyTarget target = kind == DestinationKind::kQueue
-                                  ? PolicyTarget::kQueues
-                                  : PolicyTarget::kExchanges;
+const PolicyInfo* Policies::FindForQueue(absl::string_view name,
+                                         QueueType type) const {
+  return Find(name,
+              {PolicyTarget::kAll, PolicyTarget::kQueues,
+               type == QueueType::kQuorum ? PolicyTarget::kQuorumQueues
+                                          : PolicyTarget::kClassicQueues});
+}
+
+const PolicyInfo* Policies::FindForExchange(absl::string_view name) const {
+  return Find(name, {PolicyTarget::kAll, PolicyTarget::kExchanges});
+}
+
+const PolicyInfo* Policies::Find(
+    absl::string_view name, std::initializer_list<PolicyTarget> targets) const {
   const PolicyInfo* found = nullptr;
   for (const auto& [policy_name, entry] : policies_) {
     const PolicyInfo& info = entry.info;
-    if (info.apply_to != PolicyTarget::kAll && info.apply_to != target) {
+    if (std::find(targets.begin(), targets.end(), info.apply_to) ==
+        targets.end()) {
       continue;
     }
     if (found != nullptr && info.priority <= found->priority) continue;

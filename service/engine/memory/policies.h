@@ -1,6 +1,7 @@
 #ifndef KELPMQ_SERVICE_ENGINE_MEMORY_POLICIES_H_
 #define KELPMQ_SERVICE_ENGINE_MEMORY_POLICIES_H_
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,7 +37,8 @@ class Policies {
   // The one policy for a queue or an exchange: of those whose pattern is found
   // in its name that of the highest priority, of equal ones the first by name
   // (POLICY-06, POLICY-07). Null: none. Holds until the next change.
-  const PolicyInfo* Find(DestinationKind kind, absl::string_view name) const;
+  const PolicyInfo* FindForQueue(absl::string_view name, QueueType type) const;
+  const PolicyInfo* FindForExchange(absl::string_view name) const;
 
   // By name.
   std::vector<PolicyInfo> List() const;
@@ -47,6 +49,10 @@ class Policies {
     PolicyInfo info;
     std::unique_ptr<const re2::RE2> pattern;
   };
+
+  // Of those that apply to what all of `targets` name.
+  const PolicyInfo* Find(absl::string_view name,
+                         std::initializer_list<PolicyTarget> targets) const;
 
   absl::btree_map<std::string, Entry> policies_;
 };

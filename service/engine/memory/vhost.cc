@@ -174,9 +174,8 @@ void Vhost::ConsumeTemporary(ConsumeParams params, Done<ConsumerRef> done) {
   spec.exclusive = true;
   spec.auto_delete = true;
   spec.arguments = std::move(params.queue_arguments);
-  absl::StatusOr<FoundQueue> made =
-      FindOrCreateQueue(std::move(spec), std::move(params.server_name),
-                        params.owner);
+  absl::StatusOr<FoundQueue> made = FindOrCreateQueue(
+      std::move(spec), std::move(params.server_name), params.owner);
   if (!made.ok()) return std::move(done)(made.status());
   std::shared_ptr<Queue> queue = std::move(made->queue);
   for (TemporaryBinding& binding : params.bindings) {

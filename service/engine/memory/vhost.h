@@ -148,6 +148,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
   std::vector<Affected> ApplyPolicies() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ApplyExchangePolicy(const std::string& exchange)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  const PolicyInfo* PolicyOf(const Queue& queue) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   QueueArguments ArgumentsOf(const Queue& queue) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A queue has closed: takes it off the tables. False: it was not on them.

@@ -32,7 +32,7 @@ uint64_t Vhost::ApplyPolicyTo(Queue* queue) const {
   {
     MutexLock lock(&mu_);
     version = policies_version_;
-    if (policies_.Find(DestinationKind::kQueue, queue->name()) == nullptr) {
+    if (PolicyOf(*queue) == nullptr) {
       return version;
     }
     effective = ArgumentsOf(*queue);
@@ -89,14 +89,17 @@ std::vector<Vhost::Affected> Vhost::ApplyPolicies() {
 }
 
 void Vhost::ApplyExchangePolicy(const std::string& exchange) {
-  router_.SetPolicyAlternate(
-      exchange,
-      AlternateOf(policies_.Find(DestinationKind::kExchange, exchange)));
+  if (exchange.empty()) return;  // the default exchange takes none (POLICY-03)
+  router_.SetPolicyAlternate(exchange,
+                             AlternateOf(policies_.FindForExchange(exchange)));
+}
+
+const PolicyInfo* Vhost::PolicyOf(const Queue& queue) const {
+  return policies_.FindForQueue(queue.name(), queue.declared_arguments().type);
 }
 
 QueueArguments Vhost::ArgumentsOf(const Queue& queue) const {
-  return UnderPolicy(queue.spec(), queue.declared_arguments(),
-                     policies_.Find(DestinationKind::kQueue, queue.name()));
+  return UnderPolicy(queue.spec(), queue.declared_arguments(), PolicyOf(queue));
 }
 
 }  // namespace kelpmq::service

@@ -60,9 +60,8 @@ absl::StatusOr<DeclareQueueResult> Vhost::DeclareQueue(
     (*queue)->Touch();  // RabbitMQ renews the lease here too
     return DeclareQueueResult{(*queue)->info(), /*created=*/false};
   }
-  absl::StatusOr<FoundQueue> found =
-      FindOrCreateQueue(std::move(params.spec),
-                        std::move(params.server_name), params.owner);
+  absl::StatusOr<FoundQueue> found = FindOrCreateQueue(
+      std::move(params.spec), std::move(params.server_name), params.owner);
   if (!found.ok()) return found.status();
   if (!found->created) found->queue->Touch();
   return DeclareQueueResult{found->queue->info(), found->created};
@@ -246,7 +245,8 @@ absl::StatusOr<bool> Vhost::Unbind(const BindParams& params) {
   MutexLock lock(&mu_);
   if (closed_) return NoSuchVhost(name_);
   absl::Status access = CheckBindingAccess(params);
-  if (!access.ok()) return access;
+  // What is not there may be unbound by anybody (BIND-04).
+  if (!access.ok() && router_.HasBinding(params.binding)) return access;
   return router_.Unbind(params.binding);
 }
 

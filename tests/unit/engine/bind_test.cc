@@ -84,6 +84,14 @@ TEST_F(Bindings, BIND_04_UnbindingWhatIsMissingIsOk) {
   EXPECT_FALSE(*Unbind("nox", "q", "k"));
 }
 
+TEST_F(Bindings, BIND_04_AnybodyMayUnbindWhatIsMissingFromALockedQueue) {
+  ASSERT_TRUE(DeclareExclusive("q").ok());
+  ASSERT_TRUE(Bind("amq.direct", "q", "k").ok());
+  owner_ = kBob;
+  EXPECT_FALSE(*Unbind("amq.direct", "q", "other"));
+  EXPECT_EQ(ReasonOf(Unbind("amq.direct", "q", "k")), "RESOURCE_LOCKED");
+}
+
 TEST_F(Bindings, BIND_05_DeletingAQueueRemovesItsBindingsForGood) {
   ASSERT_TRUE(Declare("q").ok());
   ASSERT_TRUE(Bind("amq.fanout", "q").ok());

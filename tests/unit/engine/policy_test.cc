@@ -35,10 +35,12 @@ class PoliciesTest : public ::testing::Test {
   std::string Put(PolicyInfo policy) {
     return ReasonOf(policies_.Put(std::move(policy)));
   }
-  std::string FindFor(const std::string& queue,
-                      DestinationKind kind = DestinationKind::kQueue) {
-    const PolicyInfo* const policy = policies_.Find(kind, queue);
+  static std::string NameOf(const PolicyInfo* policy) {
     return policy == nullptr ? "none" : policy->name;
+  }
+  std::string FindFor(const std::string& queue,
+                      QueueType type = QueueType::kClassic) {
+    return NameOf(policies_.FindForQueue(queue, type));
   }
   Policies policies_;
 };
@@ -70,7 +72,16 @@ TEST_F(PoliciesTest, POLICY_01_AppliesToQueuesOrExchangesOrBoth) {
   ASSERT_EQ(Put(Policy("q", "x", {}, 1, PolicyTarget::kQueues)), "OK");
   ASSERT_EQ(Put(Policy("all", "x", {}, 0)), "OK");
   EXPECT_EQ(FindFor("x"), "q");
-  EXPECT_EQ(FindFor("x", DestinationKind::kExchange), "all");
+  EXPECT_EQ(NameOf(policies_.FindForExchange("x")), "all");
+}
+
+TEST_F(PoliciesTest, POLICY_01_AppliesToQueuesOfOneType) {
+  ASSERT_EQ(Put(Policy("c", "x", {}, 1, PolicyTarget::kClassicQueues)), "OK");
+  ASSERT_EQ(Put(Policy("q", "x", {}, 1, PolicyTarget::kQuorumQueues)), "OK");
+  ASSERT_EQ(Put(Policy("s", "x", {}, 2, PolicyTarget::kStreams)), "OK");
+  EXPECT_EQ(FindFor("x", QueueType::kClassic), "c");
+  EXPECT_EQ(FindFor("x", QueueType::kQuorum), "q");
+  EXPECT_EQ(NameOf(policies_.FindForExchange("x")), "none");
 }
 
 TEST_F(PoliciesTest, SettingsAndPatternsAreChecked) {
@@ -81,11 +92,21 @@ TEST_F(PoliciesTest, SettingsAndPatternsAreChecked) {
        {Table{{"bogus", int32_t{1}}}, Table{{"x-max-length", int32_t{1}}},
         Table{{"max-length", int32_t{-1}}}, Table{{"max-length", "1"}},
         Table{{"expires", int32_t{0}}}, Table{{"overflow", "bogus"}},
+        Table{{"message-ttl", int64_t{315'360'000'001}}},
         Table{{"dead-letter-exchange", int32_t{1}}},
         Table{{"alternate-exchange", std::string(256, 'x')}}}) {
     EXPECT_EQ(Put(Policy("p", "q", definition)), "INVALID_VALUE");
   }
   EXPECT_TRUE(policies_.empty()) << "a policy that is refused leaves nothing";
+}
+
+TEST_F(PoliciesTest, SettingsWithoutEffectAreTaken) {
+  EXPECT_EQ(Put(Policy("p", "q",
+                       {{"ha-mode", "exactly"},
+                        {"ha-params", int32_t{2}},
+                        {"queue-version", int32_t{2}},
+                        {"queue-leader-locator", "balanced"}})),
+            "OK");
 }
 
 // ---- What it makes of the arguments ----
@@ -229,6 +250,16 @@ TEST_F(PolicyEffects, POLICY_03_SetsAnAlternateExchange) {
   ASSERT_TRUE(Delete("p").ok());
   ASSERT_TRUE(Publish("x", "k", {"1"}).ok());
   EXPECT_THAT(Drain("lost"), IsEmpty());
+}
+
+TEST_F(PolicyEffects, POLICY_03_TheDefaultExchangeTakesNone) {
+  ASSERT_TRUE(Declare("lost").ok());
+  ASSERT_TRUE(Bind("amq.fanout", "lost").ok());
+  ASSERT_TRUE(
+      Put(Policy("p", "", {{"alternate-exchange", "amq.fanout"}})).ok());
+  ASSERT_TRUE(Publish("", "nowhere", {"1"}).ok());
+  ASSERT_TRUE(Publish("amq.direct", "nowhere", {"2"}).ok());
+  EXPECT_THAT(Drain("lost"), ElementsAre("2"));
 }
 
 TEST_F(PolicyEffects, POLICY_02_AnExchangesOwnAlternateHolds) {

@@ -342,6 +342,12 @@ TEST_F(RouterBindings, AE_03_AlternatesChainAndMayBeAbsent) {
   EXPECT_THAT(Route("y", "k"), IsEmpty());
 }
 
+TEST_F(RouterBindings, AE_03_TheDefaultExchangeIsNone) {
+  Queue("q");
+  Exchange("x", "direct", {{"alternate-exchange", ""}});
+  EXPECT_THAT(Route("x", "q"), IsEmpty());
+}
+
 TEST_F(RouterBindings, AE_04_CyclesOfAlternatesEnd) {
   Exchange("a", "direct", {{"alternate-exchange", "b"}});
   Exchange("b", "direct", {{"alternate-exchange", "a"}});

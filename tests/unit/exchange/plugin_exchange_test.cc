@@ -118,7 +118,7 @@ TEST_F(PluginExchanges, PLUG_01_ASecondBindingOfAQueueIsIgnored) {
 TEST_F(PluginExchanges, PLUG_02_TheWeightIsANumberAboveZero) {
   Queue("q");
   Exchange("x", "x-consistent-hash");
-  for (const std::string key : {"abc", "", "1.5", "1x"}) {
+  for (const std::string key : {"abc", "", "1.5", "1x", " 1", "1 "}) {
     const auto bound = router_.Bind(ToQueue("x", "q", key));
     EXPECT_EQ(ReasonOf(bound), "INVALID_ARGUMENT_VALUE");
     EXPECT_EQ(TextOf(bound), absl::StrCat("The binding key must be an "
@@ -246,7 +246,8 @@ TEST_F(RecentHistoryExchangeTest, PLUG_05_NoStoreSkipsStoring) {
 }
 
 TEST_F(RecentHistoryExchangeTest, PLUG_05_TheLengthIsChecked) {
-  for (const Value& length : {Value(int32_t{-1}), Value("2")}) {
+  for (const Value& length :
+       {Value(int32_t{-1}), Value(int32_t{0}), Value("2")}) {
     EXPECT_EQ(ReasonOfDeclare("x-recent-history",
                               {{"x-recent-history-length", length}}),
               "INVALID_ARGUMENT_VALUE");

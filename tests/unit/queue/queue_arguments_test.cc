@@ -122,6 +122,14 @@ TEST(QueueArguments, ARGS_01_ZeroAndHugeTtlAreAccepted) {
             absl::Milliseconds(int64_t{1} << 33));
 }
 
+TEST(QueueArguments, ARGS_01_TimesEndAfterTenYears) {
+  for (const char* argument : {"x-message-ttl", "x-expires"}) {
+    EXPECT_TRUE(Parse({{argument, int64_t{315'360'000'000}}}).ok());
+    EXPECT_EQ(Refusal({{argument, int64_t{315'360'000'001}}}),
+              Invalid(argument, ": {value_too_large,315360000001}"));
+  }
+}
+
 TEST(QueueArguments, ARGS_01_NegativeNumbersAreRefused) {
   for (const char* argument : {"x-message-ttl", "x-expires", "x-max-length",
                                "x-max-length-bytes", "x-max-priority"}) {
@@ -193,6 +201,19 @@ TEST(QueueArguments, ARGS_02_ClassicRefusesQuorumArguments) {
   EXPECT_EQ(
       Refusal({{"x-dead-letter-strategy", "at-least-once"}}),
       Invalid("x-dead-letter-strategy", " of queue type rabbit_classic_queue"));
+}
+
+TEST(QueueArguments, ARGS_02_OnlyStreamsTakeTheirArguments) {
+  for (const char* argument : {"x-max-age", "x-stream-max-segment-size-bytes",
+                               "x-initial-cluster-size"}) {
+    EXPECT_EQ(Refusal({{argument, int32_t{1}}}),
+              Invalid(argument, " of queue type rabbit_classic_queue"));
+    const auto quorum = ParseQueueArguments(
+        Spec({{"x-queue-type", "quorum"}, {argument, int32_t{1}}},
+             /*durable=*/true),
+        "conf");
+    EXPECT_EQ(ReasonOf(quorum), "INVALID_ARGUMENT_VALUE") << argument;
+  }
 }
 
 TEST(QueueArguments, ARGS_02_QuorumRefusesQueueMode) {
@@ -351,6 +372,21 @@ TEST(Equivalence, QDECL_02_IntegersCompareByValue) {
       "");
 }
 
+TEST(Equivalence, QDECL_02_TimestampsAndByteArraysCompareByValue) {
+  EXPECT_EQ(Difference({{"x-expires", int32_t{200}}},
+                       {{"x-expires", Timestamp{200}}}),
+            "");
+  EXPECT_NE(Difference({{"x-expires", int32_t{200}}},
+                       {{"x-expires", Timestamp{201}}}),
+            "");
+  EXPECT_EQ(Difference({{"x-overflow", "drop-head"}},
+                       {{"x-overflow", Bytes{"drop-head"}}}),
+            "");
+  EXPECT_NE(Difference({{"x-overflow", "drop-head"}},
+                       {{"x-overflow", Bytes{"reject-publish"}}}),
+            "");
+}
+
 TEST(Equivalence, QDECL_02_ExplicitClassicEqualsNone) {
   EXPECT_EQ(Difference({}, {{"x-queue-type", "classic"}}), "");
   EXPECT_EQ(Difference({{"x-queue-type", "classic"}}, {}), "");
@@ -369,6 +405,7 @@ TEST(ConsumerPriority, PRIOC_01_ArgumentAndFieldAreOne) {
   EXPECT_EQ(*priority(-3, {}), -3);
   EXPECT_EQ(*priority(0, {{"x-priority", int8_t{-5}}}), -5);
   EXPECT_EQ(*priority(7, {{"x-priority", int64_t{7}}}), 7);
+  EXPECT_EQ(*priority(0, {{"x-priority", int64_t{1} << 40}}), int64_t{1} << 40);
   EXPECT_EQ(ReasonOf(priority(7, {{"x-priority", int32_t{8}}})),
             "CONFLICTING_ARGUMENT");
 }

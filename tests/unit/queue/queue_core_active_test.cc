@@ -170,5 +170,11 @@ TEST_F(CoreTest, QUORUM_06_ExclusiveConsumeIsNotEnforced) {
   EXPECT_TRUE(TryConsume(MakeSink(), exclusive).ok());
 }
 
+TEST_F(SingleActiveTest, QUORUM_06_NorWithASingleActiveConsumer) {
+  Make({{"x-queue-type", "quorum"}, {"x-single-active-consumer", true}});
+  const auto exclusive = [](ConsumeParams& params) { params.exclusive = true; };
+  EXPECT_TRUE(TryConsume(MakeSink(), exclusive).ok());
+}
+
 }  // namespace
 }  // namespace kelpmq::service::testing

@@ -150,6 +150,14 @@ TEST_F(CoreTest, QUORUM_07_DropHeadAsInAClassicQueue) {
   EXPECT_THAT(GetAll(), ElementsAre("3", "4"));
 }
 
+TEST_F(CoreTest, LEN_07_AQuorumQueueDropsItsHeadInstead) {
+  Make({{"x-queue-type", "quorum"},
+        {"x-max-length", int32_t{1}},
+        {"x-overflow", "reject-publish-dlx"}});
+  EXPECT_THAT(Publish({"1", "2"}), IsEmpty());
+  EXPECT_THAT(GetAll(), ElementsAre("2"));
+}
+
 TEST_F(CoreTest, QPURGE_02_NeitherPurgeNorDeleteDeadLetters) {
   Make(Limit(10));
   Publish({"1", "2"});
@@ -174,6 +182,31 @@ TEST_F(CoreTest, POLICY_04_ALengthLimitTrimsAtOnce) {
   Apply(QueueArguments());
   Publish({"6", "7"});
   EXPECT_THAT(GetAll(), ElementsAre("4", "5", "6", "7"));
+}
+
+TEST_F(CoreTest, POLICY_04_ALimitTrimsBeforeItsOverflowHolds) {
+  Publish({"1", "2", "3"});
+  QueueArguments arguments = core().arguments();
+  arguments.max_length = 2;
+  arguments.overflow = Overflow::kRejectPublish;
+  Apply(arguments);
+  EXPECT_EQ(core().ready_count(), 2u) << "drop-head held before";
+  arguments.max_length = 1;
+  Apply(arguments);
+  EXPECT_EQ(core().ready_count(), 2u) << "both refuse";
+  arguments.overflow = Overflow::kDropHead;
+  Apply(arguments);
+  EXPECT_THAT(GetAll(), ElementsAre("3"));
+}
+
+TEST_F(CoreTest, POLICY_04_AQuorumQueueTakesLimitAndOverflowTogether) {
+  Make({{"x-queue-type", "quorum"}});
+  Publish({"1", "2", "3"});
+  QueueArguments arguments = core().arguments();
+  arguments.max_length = 2;
+  arguments.overflow = Overflow::kRejectPublish;
+  Apply(arguments);
+  EXPECT_EQ(core().ready_count(), 3u);
 }
 
 TEST_F(CoreTest, POLICY_04_ATtlHoldsForWhatComesFromNowOn) {

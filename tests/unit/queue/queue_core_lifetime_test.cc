@@ -162,6 +162,20 @@ TEST_F(CoreTest, QDEL_03_IfUnusedAndIfEmpty) {
       << "unacked messages do not count";
 }
 
+TEST_F(CoreTest, QDEL_03_AQuorumQueueKnowsNoConditions) {
+  Make({{"x-queue-type", "quorum"}});
+  QueueEffects effects;
+  const absl::Status refused = core().Delete(true, true, &effects).status();
+  EXPECT_EQ(ReasonOf(refused), "FEATURE_UNSUPPORTED");
+  EXPECT_EQ(refused.message(),
+            "NOT_IMPLEMENTED - cannot delete queue 'q' in vhost 'v'. "
+            "queue.delete operations with if-unused flag set are not supported "
+            "by quorum queues");
+  EXPECT_EQ(ReasonOf(core().Delete(false, true, &effects)),
+            "FEATURE_UNSUPPORTED");
+  EXPECT_TRUE(core().Delete(false, false, &effects).ok());
+}
+
 TEST_F(CoreTest, QDEL_03_AWaitingGetIsNoUse) {
   WaitGet(MakeSink(), 1);
   QueueEffects effects;

@@ -77,13 +77,6 @@ TEST_F(CoreTest, TTL_04_TheSmallerOfBothHolds) {
   EXPECT_EQ(core().ready_count(), 0u);
 }
 
-TEST_F(CoreTest, TTL_05_MoreThanCanBeCountedIsForEver) {
-  PublishWithExpiration("m", "18446744073709551615");
-  Pass(absl::Hours(24 * 365 * 100));
-  EXPECT_EQ(core().ready_count(), 1u);
-  EXPECT_EQ(core().next_wake(), absl::InfiniteFuture());
-}
-
 TEST_F(CoreTest, TTL_06_ZeroIsDroppedIfNobodyCanTakeIt) {
   PublishWithExpiration("m", "0");
   EXPECT_EQ(core().ready_count(), 0u);

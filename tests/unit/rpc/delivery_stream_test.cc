@@ -173,6 +173,25 @@ TEST_F(DeliveryStreamTest, QOS_04_TheStreamsPrefetchIsSharedOverQueues) {
   EXPECT_THAT(Bodies(*client), ElementsAre("3"));
 }
 
+TEST_F(DeliveryStreamTest,
+       QOS_04_ItsConsumersTakeTurnsUnderTheStreamsPrefetch) {
+  auto client = OpenWithStreamPrefetch(1);
+  std::vector<uint32_t> turns;
+  for (const uint32_t consumer : {1, 2, 3}) {
+    client->Send(StartOf("q", consumer));
+  }
+  Publish("", "q", {"1", "2", "3", "4"}).IgnoreError();
+  for (uint64_t tag = 1; tag <= 4; ++tag) {
+    for (const auto& response : client->Receive()) {
+      for (const auto& delivery : response.deliveries().deliveries()) {
+        turns.push_back(delivery.consumer_id());
+      }
+    }
+    client->Send(AckOf({tag}));
+  }
+  EXPECT_THAT(turns, ElementsAre(1, 2, 3, 1));
+}
+
 TEST_F(DeliveryStreamTest, QOS_05_TheStreamsPrefetchChangesAtOnce) {
   Publish("", "q", {"1", "2", "3"}).IgnoreError();
   auto client = OpenWithStreamPrefetch(1);

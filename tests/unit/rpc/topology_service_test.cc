@@ -262,6 +262,11 @@ TEST_F(TopologyServiceTest, QLIFE_01_OnlyItsSessionMayUseAnExclusiveQueue) {
   EXPECT_TRUE(declared->queue().exclusive());
   EXPECT_EQ(declared->queue().owner_client(), "billing");
   EXPECT_EQ(DeclareQueue("mine", owner, /*exclusive=*/true).reason, "OK");
+  v1::BindQueueRequest own_bind;
+  own_bind.set_session_id(owner);
+  own_bind.set_exchange("amq.fanout");
+  own_bind.set_queue("mine");
+  ASSERT_EQ(Call(&Topology::BindQueue, own_bind).reason, "OK");
 
   for (const std::string& stranger : {std::string(), OpenSession()}) {
     EXPECT_EQ(DeclareQueue("mine", stranger).reason, "RESOURCE_LOCKED");
