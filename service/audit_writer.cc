@@ -7,7 +7,8 @@ namespace kelpmq::service {
 void AuditWriter::Write(const AuditEvent& event) {
   ForbidCoreDumps();
   if (event.action == "Login") {
-    log_->Warning("login refused", {{"user", event.user}, {"peer", event.peer}});
+    log_->Warning("login refused",
+                  {{"user", event.user}, {"peer", event.peer}});
   } else {
     log_->Info("administration", {{"rpc", event.action},
                                   {"subject", event.subject},

@@ -20,8 +20,8 @@ absl::StatusOr<std::unique_ptr<ProcessEnd>> ProcessEnd::Watch(
   // A descriptor, not the number: that may soon be another process's.
   const int process = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (process < 0 && errno != ESRCH) {
-    return absl::UnavailableError(absl::StrCat("cannot watch process ", pid,
-                                               ": ", std::strerror(errno)));
+    return absl::UnavailableError(
+        absl::StrCat("cannot watch process ", pid, ": ", std::strerror(errno)));
   }
   const int stop = eventfd(0, EFD_CLOEXEC);
   if (stop < 0) {

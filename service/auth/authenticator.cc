@@ -38,7 +38,8 @@ std::string Sha256(absl::string_view text) {
 }
 
 bool SamePassword(absl::string_view a, absl::string_view b) {
-  return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+  return a.size() == b.size() &&
+         sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace
@@ -50,8 +51,7 @@ Authenticator::Authenticator(UserStore* store, const Clock* clock,
       slow_(slow),
       audit_(audit),
       nobodys_(PasswordHash::MakeUnknown()),
-      anonymous_(
-          MakeLogin(store, store->guest(), absl::InfiniteFuture())) {}
+      anonymous_(MakeLogin(store, store->guest(), absl::InfiniteFuture())) {}
 
 std::optional<Authenticator::Verdict> Authenticator::Recognize(
     absl::string_view header) {
@@ -92,10 +92,10 @@ void Authenticator::Verify(absl::string_view header, std::string peer,
     if (!full) ++waiting_;
   }
   if (full) {
-    std::move(done)(MakeError(Reason::kLimitExceeded,
-                              absl::StrCat("more than ", kMaxWaiting,
-                                           " logins wait to be verified"),
-                              {{"limit", absl::StrCat(kMaxWaiting)}}));
+    std::move(done)(MakeError(
+        Reason::kLimitExceeded,
+        absl::StrCat("more than ", kMaxWaiting, " logins wait to be verified"),
+        {{"limit", absl::StrCat(kMaxWaiting)}}));
     return;
   }
   slow_->Post([this, secret = Secret(header), peer = std::move(peer),
@@ -136,8 +136,7 @@ Authenticator::Verdict Authenticator::CheckToken(absl::string_view token,
   AccountRef account = store_->FindUser(known->user);
   if (account == nullptr) return Refuse(known->user, peer);
   LoginRef login = MakeLogin(store_, std::move(account), known->expire_time);
-  if (absl::Status valid = CheckStillValid(login, clock_->Now());
-      !valid.ok()) {
+  if (absl::Status valid = CheckStillValid(login, clock_->Now()); !valid.ok()) {
     return valid;
   }
   return login;

@@ -45,8 +45,7 @@ absl::StatusOr<Authorization> ParseAuthorization(absl::string_view header) {
   const size_t colon = plain.find(':');
   if (colon != std::string::npos) {
     authorization.user = plain.substr(0, colon);
-    authorization.secret =
-        Secret(absl::string_view(plain).substr(colon + 1));
+    authorization.secret = Secret(absl::string_view(plain).substr(colon + 1));
   }
   Wipe(plain.data(), plain.size());
   if (colon == std::string::npos || authorization.user.empty() ||

@@ -23,9 +23,9 @@ absl::Status CheckStillValid(const LoginRef& login, absl::Time now) {
   }
   if (account->credential != then.credential ||
       account->unrestricted != then.unrestricted) {
-    return MakeError(Reason::kBadCredentials,
-                     absl::StrCat("user '", then.user.name,
-                                  "' has another password now"));
+    return MakeError(
+        Reason::kBadCredentials,
+        absl::StrCat("user '", then.user.name, "' has another password now"));
   }
   if (login->expire_time <= now) {
     return MakeError(Reason::kTokenExpired, "the token has expired");
@@ -34,8 +34,8 @@ absl::Status CheckStillValid(const LoginRef& login, absl::Time now) {
 }
 
 absl::Status CheckAdministrator(const LoginRef& login) {
-  if (login == nullptr || (login->account->unrestricted &&
-                           login->store->guest_is_open())) {
+  if (login == nullptr ||
+      (login->account->unrestricted && login->store->guest_is_open())) {
     return absl::OkStatus();
   }
   const std::string& name = login->account->user.name;

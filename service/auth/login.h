@@ -16,7 +16,7 @@ class UserStore;
 // calls that came with the same credentials.
 struct Login {
   const UserStore* store = nullptr;
-  AccountRef account;  // as it was then
+  AccountRef account;                               // as it was then
   absl::Time expire_time = absl::InfiniteFuture();  // of its token
 };
 // Null: nobody was asked, and everything is allowed (a server in a unit test).

@@ -23,11 +23,10 @@ LoginKeys::LoginKeys() : secret_(RandomKey()) {}
 LoginKey LoginKeys::Of(absl::string_view header) const {
   LoginKey key;
   const absl::string_view secret = secret_.view();
-  crypto_generichash(key.data(), key.size(),
-                     reinterpret_cast<const unsigned char*>(header.data()),
-                     header.size(),
-                     reinterpret_cast<const unsigned char*>(secret.data()),
-                     secret.size());
+  crypto_generichash(
+      key.data(), key.size(),
+      reinterpret_cast<const unsigned char*>(header.data()), header.size(),
+      reinterpret_cast<const unsigned char*>(secret.data()), secret.size());
   return key;
 }
 

@@ -24,9 +24,8 @@ re2::RE2::Options Options() {
 }  // namespace
 
 NamePattern::NamePattern() {
-  static const auto* const empty =
-      new std::shared_ptr<const re2::RE2>(
-          std::make_shared<re2::RE2>(kEmptyNameAlone, Options()));
+  static const auto* const empty = new std::shared_ptr<const re2::RE2>(
+      std::make_shared<re2::RE2>(kEmptyNameAlone, Options()));
   pattern_ = *empty;
 }
 
@@ -42,11 +41,11 @@ absl::StatusOr<NamePattern> NamePattern::Compile(absl::string_view what,
   auto pattern = std::make_shared<re2::RE2>(
       re2::StringPiece(text.data(), text.size()), Options());
   if (!pattern->ok()) {
-    return MakeError(Reason::kInvalidValue,
-                     absl::StrCat("the ", what, " pattern '", text,
-                                  "' is no regular expression: ",
-                                  pattern->error()),
-                     {{"argument", what}});
+    return MakeError(
+        Reason::kInvalidValue,
+        absl::StrCat("the ", what, " pattern '", text,
+                     "' is no regular expression: ", pattern->error()),
+        {{"argument", what}});
   }
   return NamePattern(std::move(pattern));
 }

@@ -73,10 +73,9 @@ absl::Status CheckArgon2id(absl::string_view text) {
   }
   if (memory_kib > PasswordHash::kMaxMemoryBytes / 1024 ||
       passes > PasswordHash::kMaxPasses || lanes != 1) {
-    return Invalid(absl::StrCat(
-        "the hash is too costly to check: at most m=",
-        PasswordHash::kMaxMemoryBytes / 1024, ",t=", PasswordHash::kMaxPasses,
-        ",p=1"));
+    return Invalid(absl::StrCat("the hash is too costly to check: at most m=",
+                                PasswordHash::kMaxMemoryBytes / 1024,
+                                ",t=", PasswordHash::kMaxPasses, ",p=1"));
   }
   return absl::OkStatus();
 }
@@ -125,18 +124,17 @@ absl::StatusOr<PasswordHash> PasswordHash::Parse(absl::string_view text,
   }
   const Digest* const digest = FindDigest(algorithm);
   if (digest == nullptr) {
-    return MakeError(Reason::kInvalidValue,
-                     absl::StrCat("unknown hashing algorithm '", algorithm,
-                                  "': one of ", kArgon2id, ", ", kSha256, ", ",
-                                  kSha512, ", ", kMd5),
-                     {{"argument", "hashing_algorithm"}});
+    return MakeError(
+        Reason::kInvalidValue,
+        absl::StrCat("unknown hashing algorithm '", algorithm, "': one of ",
+                     kArgon2id, ", ", kSha256, ", ", kSha512, ", ", kMd5),
+        {{"argument", "hashing_algorithm"}});
   }
   std::string bytes;
   if (!text.empty() &&
       (!absl::Base64Unescape(text, &bytes) ||
-       bytes.size() !=
-           kSaltBytes + static_cast<size_t>(EVP_MD_get_size(
-                            digest->function())))) {
+       bytes.size() != kSaltBytes + static_cast<size_t>(
+                                        EVP_MD_get_size(digest->function())))) {
     return Invalid(absl::StrCat("not a hash of ", algorithm, " in base64"));
   }
   return PasswordHash(std::string(text), digest->algorithm);

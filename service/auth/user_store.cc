@@ -35,9 +35,8 @@ AccountRef MakeGuest() {
 // AUTH-10: RabbitMQ puts the names in as they are, unescaped.
 std::string Expand(const std::string& pattern,
                    const TopicPermissionSet& permission) {
-  return absl::StrReplaceAll(
-      pattern,
-      {{"{username}", permission.user}, {"{vhost}", permission.vhost}});
+  return absl::StrReplaceAll(pattern, {{"{username}", permission.user},
+                                       {"{vhost}", permission.vhost}});
 }
 
 }  // namespace
@@ -52,10 +51,9 @@ UserStore::UserStore(Guest guest)
 void UserStore::Changed() {
   auto guest = users_.find(kGuest);
   const bool open = guest != users_.end() && guest->second->unrestricted;
-  const bool bound =
-      std::any_of(rules_.begin(), rules_.end(), [](const auto& rules) {
-        return rules.first.second == kGuest;
-      });
+  const bool bound = std::any_of(
+      rules_.begin(), rules_.end(),
+      [](const auto& rules) { return rules.first.second == kGuest; });
   guest_is_open_.store(open, std::memory_order_release);
   guest_is_unbound_.store(open && !bound, std::memory_order_release);
   generation_.fetch_add(1, std::memory_order_release);
@@ -92,8 +90,8 @@ bool UserStore::DeleteUser(absl::string_view name) {
     rule = rule->first.second == name ? rules_.erase(rule) : std::next(rule);
   }
   for (auto token = tokens_.begin(); token != tokens_.end();) {
-    token = token->second.user == name ? tokens_.erase(token)
-                                       : std::next(token);
+    token =
+        token->second.user == name ? tokens_.erase(token) : std::next(token);
   }
   Changed();
   return true;
@@ -118,8 +116,7 @@ std::vector<User> UserStore::ListUsers(absl::string_view after,
 
 absl::Status UserStore::CheckUser(absl::string_view name) const {
   if (users_.find(name) != users_.end()) return absl::OkStatus();
-  return MakeError(Reason::kInvalidValue,
-                   absl::StrCat("no user '", name, "'"),
+  return MakeError(Reason::kInvalidValue, absl::StrCat("no user '", name, "'"),
                    {{"argument", "user"}});
 }
 
@@ -208,9 +205,9 @@ absl::Status UserStore::SetTopicPermission(TopicPermissionSet permission) {
   VhostRules rules = RulesOf(key);
   std::string exchange = permission.exchange;
   rules.topics.insert_or_assign(
-      std::move(exchange), VhostRules::Topic{std::move(permission),
-                                             *std::move(write),
-                                             *std::move(read)});
+      std::move(exchange),
+      VhostRules::Topic{std::move(permission), *std::move(write),
+                        *std::move(read)});
   PutRules(key, std::move(rules));
   return absl::OkStatus();
 }

@@ -116,9 +116,10 @@ class UserStore {
                                              absl::string_view user,
                                              const PermissionKey& after,
                                              size_t limit) const;
-  std::vector<TopicPermissionSet> ListTopicPermissions(
-      absl::string_view vhost, absl::string_view user, const TopicKey& after,
-      size_t limit) const;
+  std::vector<TopicPermissionSet> ListTopicPermissions(absl::string_view vhost,
+                                                       absl::string_view user,
+                                                       const TopicKey& after,
+                                                       size_t limit) const;
 
  private:
   using Rules = std::map<PermissionKey, VhostRulesRef>;

@@ -74,8 +74,8 @@ absl::Status VhostAccess::Check(Permission permission, Resource resource,
   auto it = remembered.find(name);
   if (it == remembered.end()) {
     if (remembered.size() >= kMaxRemembered) remembered.clear();
-    const bool allowed = rules_->permission.has_value() &&
-                         PatternOf(permission).Matches(name);
+    const bool allowed =
+        rules_->permission.has_value() && PatternOf(permission).Matches(name);
     it = remembered.emplace(name, allowed).first;
   }
   if (it->second) return absl::OkStatus();
@@ -105,9 +105,8 @@ absl::Status VhostAccess::CheckTopic(Permission permission,
   TakeUpChanges();
   auto it = rules_->topics.find(exchange);
   if (it == rules_->topics.end()) return absl::OkStatus();
-  const NamePattern& pattern = permission == Permission::kWrite
-                                   ? it->second.write
-                                   : it->second.read;
+  const NamePattern& pattern =
+      permission == Permission::kWrite ? it->second.write : it->second.read;
   if (pattern.Matches(routing_key)) return absl::OkStatus();
   return MakeError(
       Reason::kAccessRefused,

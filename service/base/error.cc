@@ -14,6 +14,7 @@ using absl::StatusCode;
 
 // Sorted as the enum is: EntryOf indexes it.
 constexpr ErrorEntry kTable[] = {
+    // clang-format off
     {Reason::kMessageTooLarge, "MESSAGE_TOO_LARGE", StatusCode::kInvalidArgument, 406, "PRECONDITION_FAILED"},
     {Reason::kHeadersTooLarge, "HEADERS_TOO_LARGE", StatusCode::kInvalidArgument, 406, "PRECONDITION_FAILED"},
     {Reason::kNoRoute, "NO_ROUTE", StatusCode::kFailedPrecondition, 312, "NO_ROUTE"},
@@ -68,6 +69,7 @@ constexpr ErrorEntry kTable[] = {
     {Reason::kInternalError, "INTERNAL_ERROR", StatusCode::kInternal, 541, "INTERNAL_ERROR"},
     {Reason::kQueueFull, "QUEUE_FULL", StatusCode::kResourceExhausted, 0, ""},
     {Reason::kUpstreamUnavailable, "UPSTREAM_UNAVAILABLE", StatusCode::kUnavailable, 0, ""},
+    // clang-format on
 };
 
 constexpr absl::string_view kReasonUrl = "kelpmq/reason";
@@ -129,11 +131,12 @@ ErrorInfo InfoOf(const absl::Status& status) {
     if (!absl::SimpleAtoi(std::string(*code), &info.amqp_code)) std::abort();
   }
   info.amqp_name = std::string(AmqpName(info.amqp_code));
-  status.ForEachPayload([&info](absl::string_view url, const absl::Cord& value) {
-    if (absl::ConsumePrefix(&url, kMetadataUrl)) {
-      info.metadata.emplace_back(std::string(url), std::string(value));
-    }
-  });
+  status.ForEachPayload(
+      [&info](absl::string_view url, const absl::Cord& value) {
+        if (absl::ConsumePrefix(&url, kMetadataUrl)) {
+          info.metadata.emplace_back(std::string(url), std::string(value));
+        }
+      });
   return info;
 }
 

@@ -73,10 +73,10 @@ enum class Reason {
 // One row of the table that api errors come from.
 struct ErrorEntry {
   Reason reason;
-  absl::string_view name;         // "QUEUE_NOT_FOUND"
-  absl::StatusCode code;          // canonical (gRPC) code
-  int amqp_code;                  // 404; 0 where AMQP has no reply code for it
-  absl::string_view amqp_name;    // "NOT_FOUND"
+  absl::string_view name;       // "QUEUE_NOT_FOUND"
+  absl::StatusCode code;        // canonical (gRPC) code
+  int amqp_code;                // 404; 0 where AMQP has no reply code for it
+  absl::string_view amqp_name;  // "NOT_FOUND"
 };
 
 // The row of `reason`; every reason has one.

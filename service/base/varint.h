@@ -31,8 +31,7 @@ inline char* WriteVarint(char* out, uint64_t value) {
 
 // Reads a varint from [p, end); returns what follows it, or nullptr if the
 // bytes end within it or it is longer than ten bytes.
-inline const char* ReadVarint(const char* p, const char* end,
-                              uint64_t* value) {
+inline const char* ReadVarint(const char* p, const char* end, uint64_t* value) {
   if (p < end && static_cast<uint8_t>(*p) < 0x80) {  // most are this short
     *value = static_cast<uint8_t>(*p);
     return p + 1;

@@ -49,8 +49,7 @@ std::string Shown(absl::string_view url) {
 }
 
 absl::Status NoAddress(absl::string_view url, absl::string_view why) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", Shown(url), "': ", why));
+  return absl::InvalidArgumentError(absl::StrCat("'", Shown(url), "': ", why));
 }
 
 std::string Decoded(const std::string& text) {
@@ -85,8 +84,7 @@ absl::StatusOr<Address> ParseUrl(const std::string& url) {
   const std::unique_ptr<evhttp_uri, decltype(&evhttp_uri_free)> uri(
       evhttp_uri_parse(url.c_str()), &evhttp_uri_free);
   if (uri == nullptr) {
-    return NoAddress(url,
-                     "no URL (are user and password percent-encoded?)");
+    return NoAddress(url, "no URL (are user and password percent-encoded?)");
   }
   const std::string scheme = Text(evhttp_uri_get_scheme(uri.get()));
   const std::string host = Text(evhttp_uri_get_host(uri.get()));

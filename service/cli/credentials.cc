@@ -81,8 +81,8 @@ absl::StatusOr<std::string> ReadAuthorization(const LoginOptions& login) {
         absl::StrCat("user '", OneLine(user), "' has no password"),
         "set KELPMQ_PASSWORD, or put it into a file: --password-file FILE");
   }
-  return absl::StrCat(
-      "Basic ", absl::Base64Escape(absl::StrCat(user, ":", *password)));
+  return absl::StrCat("Basic ",
+                      absl::Base64Escape(absl::StrCat(user, ":", *password)));
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadTls(

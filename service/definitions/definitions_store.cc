@@ -47,10 +47,9 @@ absl::Status AddVhost(Engine* engine, const std::string& vhost,
   auto bindings = ListAll(engine, &Engine::ListBindings, params);
   if (!bindings.ok()) return bindings.status();
   for (BindingSpec& binding : *bindings) {
-    const bool to_exclusive =
-        binding.kind == DestinationKind::kQueue &&
-        std::find(exclusive.begin(), exclusive.end(), binding.destination) !=
-            exclusive.end();
+    const bool to_exclusive = binding.kind == DestinationKind::kQueue &&
+                              std::find(exclusive.begin(), exclusive.end(),
+                                        binding.destination) != exclusive.end();
     if (binding.source.empty() || to_exclusive) continue;
     definitions->bindings.push_back({vhost, std::move(binding)});
   }
@@ -110,8 +109,7 @@ absl::StatusOr<std::string> DefinitionsStore::Export(
       if (account == nullptr || account->unrestricted) continue;
       definitions.users.push_back(std::move(user));
     }
-    definitions.permissions =
-        users_->ListPermissions("", "", {}, SIZE_MAX);
+    definitions.permissions = users_->ListPermissions("", "", {}, SIZE_MAX);
     definitions.topic_permissions =
         users_->ListTopicPermissions("", "", {}, SIZE_MAX);
     MutexLock lock(&mu_);

@@ -42,7 +42,8 @@ class DefinitionsStore {
 
   // Checks the whole document, then merges it: what is absent is made, what
   // can be changed is overwritten, what cannot be and differs is left and named
-  // in `conflicts`, as are bindings of what is not there. `validate_only` stops before anything is changed.
+  // in `conflicts`, as are bindings of what is not there. `validate_only` stops
+  // before anything is changed.
   //   INVALID_VALUE: not a valid document; nothing was changed
   absl::StatusOr<ImportResult> Import(absl::string_view json,
                                       const std::optional<std::string>& vhost,

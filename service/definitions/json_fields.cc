@@ -207,9 +207,9 @@ Table JsonFields::Arguments(absl::string_view key) {
   // An Erlang list without elements is written as an array.
   if (json->is_array() && json->empty()) return {};
   std::optional<Value> value = ToValue(*json);
-  Table* const table =
-      value.has_value() && json->is_object() ? value->MutableAs<Table>()
-                                             : nullptr;
+  Table* const table = value.has_value() && json->is_object()
+                           ? value->MutableAs<Table>()
+                           : nullptr;
   if (table == nullptr) {
     Fail(key, "must be an object whose numbers have 64 bits");
     return {};

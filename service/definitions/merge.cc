@@ -183,10 +183,10 @@ absl::Status ForAll(const std::vector<Item>& items, absl::string_view section,
   for (size_t i = 0; i < items.size(); ++i) {
     absl::Status status = step(items[i]);
     if (status.ok()) continue;
-    return MakeError(Reason::kInvalidValue,
-                     absl::StrCat("definitions: ", section, "[", i, "]: ",
-                                  status.message()),
-                     {{"argument", section}});
+    return MakeError(
+        Reason::kInvalidValue,
+        absl::StrCat("definitions: ", section, "[", i, "]: ", status.message()),
+        {{"argument", section}});
   }
   return absl::OkStatus();
 }
@@ -197,23 +197,21 @@ absl::Status Run(const Definitions& definitions, Merger* merger) {
       ForAll(definitions.users, "users",
              [&](const User& user) { return merger->User(user); });
   if (!status.ok()) return status;
-  status = ForAll(definitions.vhosts, "vhosts", [&](const VhostInfo& vhost) {
-    return merger->Vhost(vhost);
-  });
+  status = ForAll(definitions.vhosts, "vhosts",
+                  [&](const VhostInfo& vhost) { return merger->Vhost(vhost); });
   if (!status.ok()) return status;
-  status = ForAll(
-      definitions.permissions, "permissions",
-      [&](const PermissionSet& set) { return merger->Permission(set); });
+  status =
+      ForAll(definitions.permissions, "permissions",
+             [&](const PermissionSet& set) { return merger->Permission(set); });
   if (!status.ok()) return status;
   status = ForAll(definitions.topic_permissions, "topic_permissions",
                   [&](const TopicPermissionSet& set) {
                     return merger->TopicPermission(set);
                   });
   if (!status.ok()) return status;
-  status = ForAll(definitions.policies, "policies",
-                  [&](const PolicyInfo& policy) {
-                    return merger->Policy(policy);
-                  });
+  status =
+      ForAll(definitions.policies, "policies",
+             [&](const PolicyInfo& policy) { return merger->Policy(policy); });
   if (!status.ok()) return status;
   status = ForAll(definitions.exchanges, "exchanges",
                   [&](const InVhost<ExchangeSpec>& exchange) {
@@ -316,26 +314,25 @@ absl::Status Validate(Engine* engine, const UserStore& users, Engine* scratch,
     return MakeError(Reason::kInvalidValue,
                      absl::StrCat("definitions: ", ignored.conflicts[0]));
   }
-  return ForAll(
-      bindings, "bindings", [&](const InVhost<BindingSpec>& binding) {
-        borrower.Exchange(binding.vhost, binding.spec.source);
-        if (binding.spec.kind == DestinationKind::kQueue) {
-          borrower.Queue(binding.vhost, binding.spec.destination);
-        } else {
-          borrower.Exchange(binding.vhost, binding.spec.destination);
-        }
-        absl::Status bound = merger.Binding(binding);
-        if (bound.ok()) {
-          definitions->bindings.push_back(binding);
-        } else if (HasReason(bound, Reason::kExchangeNotFound) ||
-                   HasReason(bound, Reason::kQueueNotFound)) {
-          result->conflicts.push_back(absl::StrCat(
-              "a binding from '", binding.spec.source, "' to '",
-              binding.spec.destination, "' was left out: ", bound.message()));
-          return absl::OkStatus();
-        }
-        return bound;
-      });
+  return ForAll(bindings, "bindings", [&](const InVhost<BindingSpec>& binding) {
+    borrower.Exchange(binding.vhost, binding.spec.source);
+    if (binding.spec.kind == DestinationKind::kQueue) {
+      borrower.Queue(binding.vhost, binding.spec.destination);
+    } else {
+      borrower.Exchange(binding.vhost, binding.spec.destination);
+    }
+    absl::Status bound = merger.Binding(binding);
+    if (bound.ok()) {
+      definitions->bindings.push_back(binding);
+    } else if (HasReason(bound, Reason::kExchangeNotFound) ||
+               HasReason(bound, Reason::kQueueNotFound)) {
+      result->conflicts.push_back(absl::StrCat(
+          "a binding from '", binding.spec.source, "' to '",
+          binding.spec.destination, "' was left out: ", bound.message()));
+      return absl::OkStatus();
+    }
+    return bound;
+  });
 }
 
 }  // namespace kelpmq::service

@@ -12,11 +12,10 @@ namespace kelpmq::service {
 
 void ConsumeStream::OnStart(CallRef call) {
   call_ = std::move(call);
-  stream_ = DeliveryStream::Create(
-      context_, call_, MakeConsumeFraming(),
-      [call = std::weak_ptr<Call>(call_)] {
-        if (auto open = call.lock()) open->Read();
-      });
+  stream_ = DeliveryStream::Create(context_, call_, MakeConsumeFraming(),
+                                   [call = std::weak_ptr<Call>(call_)] {
+                                     if (auto open = call.lock()) open->Read();
+                                   });
   call_->Read();
 }
 
@@ -32,8 +31,7 @@ void ConsumeStream::OnReadDone(bool ok, grpc::ByteBuffer message) {
   const bool first = !opened_;
   if (first) {
     opened_ = true;
-    if (absl::Status opened = stream_->Open(request_.options());
-        !opened.ok()) {
+    if (absl::Status opened = stream_->Open(request_.options()); !opened.ok()) {
       stream_->End(std::move(opened));
       return;
     }

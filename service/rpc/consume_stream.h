@@ -14,8 +14,7 @@ namespace kelpmq::service {
 class ConsumeStream : public CallHandler,
                       public std::enable_shared_from_this<ConsumeStream> {
  public:
-  explicit ConsumeStream(const MessagingContext* context)
-      : context_(context) {}
+  explicit ConsumeStream(const MessagingContext* context) : context_(context) {}
 
   void OnStart(CallRef call) override;
   void OnReadDone(bool ok, grpc::ByteBuffer message) override;

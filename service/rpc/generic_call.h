@@ -54,9 +54,9 @@ class GenericCall : public Call,
   static void Accept(grpc::AsyncGenericService* service,
                      grpc::ServerCompletionQueue* queue, Owner* owner);
 
-  // One of them once, within OnAccepted or what was given to Resume. `observer`,
-  // which must outlive the server, or null, hears of failures and, if the call
-  // is a stream, of its beginning and end.
+  // One of them once, within OnAccepted or what was given to Resume.
+  // `observer`, which must outlive the server, or null, hears of failures and,
+  // if the call is a stream, of its beginning and end.
   void Serve(std::shared_ptr<CallHandler> handler, bool is_stream,
              CallObserver* observer);
   void Refuse(RpcStatus status);

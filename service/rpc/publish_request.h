@@ -36,7 +36,7 @@ struct PublishRequestData {
   std::vector<uint32_t> item_index;
   // Items that did not, by place.
   std::vector<PublishFailure> failures;
-  uint32_t item_count = 0;  // all of them
+  uint32_t item_count = 0;    // all of them
   bool has_user_ids = false;  // of at least one item
   std::string exchange;       // of a request without items
 };

@@ -204,8 +204,8 @@ void Server::Admit(const MethodTable::Method& method,
         MakeError(Reason::kServerDraining, "the server is shutting down")));
     return;
   }
-  call->Serve(method.make_handler(),
-              method.kind == MethodTable::Kind::kStream, observer_);
+  call->Serve(method.make_handler(), method.kind == MethodTable::Kind::kStream,
+              observer_);
 }
 
 void Server::Stop(absl::Duration grace) {

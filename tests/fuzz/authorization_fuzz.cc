@@ -19,15 +19,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Require(!read->user.empty(), "is read rightly", bytes);
     Require(read->user.size() <= 255, "is read rightly", bytes);
     Require(kelpmq::service::IsValidUtf8(read->user), "is read rightly", bytes);
-    Require(read->user.find(':') == std::string::npos, "is read rightly", bytes);
+    Require(read->user.find(':') == std::string::npos, "is read rightly",
+            bytes);
   }
   // What is encoded rightly is read as it was meant.
   const size_t colon = bytes.find(':');
-  const auto encoded = ParseAuthorization(
-      absl::StrCat("Basic ", absl::Base64Escape(bytes)));
+  const auto encoded =
+      ParseAuthorization(absl::StrCat("Basic ", absl::Base64Escape(bytes)));
   if (encoded.ok()) {
     Require(encoded->user == bytes.substr(0, colon), "is read rightly", bytes);
-    Require(encoded->secret.view() == bytes.substr(colon + 1), "is read rightly", bytes);
+    Require(encoded->secret.view() == bytes.substr(colon + 1),
+            "is read rightly", bytes);
   }
   return 0;
 }

@@ -19,13 +19,20 @@ void Check(absl::string_view json, const std::optional<std::string>& vhost) {
   // Numbers that JSON cannot tell from others, as 1e3, may change their type,
   // and a hash its algorithm's name; what there is may not.
   Require(again.ok(), "is written as it was read", json);
-  Require(again->queues.size() == parsed->queues.size(), "is written as it was read", json);
-  Require(again->exchanges.size() == parsed->exchanges.size(), "is written as it was read", json);
-  Require(again->bindings.size() == parsed->bindings.size(), "is written as it was read", json);
-  Require(again->users.size() == parsed->users.size(), "is written as it was read", json);
-  Require(again->policies.size() == parsed->policies.size(), "is written as it was read", json);
-  Require(again->permissions == parsed->permissions, "is written as it was read", json);
-  Require(again->topic_permissions == parsed->topic_permissions, "is written as it was read", json);
+  Require(again->queues.size() == parsed->queues.size(),
+          "is written as it was read", json);
+  Require(again->exchanges.size() == parsed->exchanges.size(),
+          "is written as it was read", json);
+  Require(again->bindings.size() == parsed->bindings.size(),
+          "is written as it was read", json);
+  Require(again->users.size() == parsed->users.size(),
+          "is written as it was read", json);
+  Require(again->policies.size() == parsed->policies.size(),
+          "is written as it was read", json);
+  Require(again->permissions == parsed->permissions,
+          "is written as it was read", json);
+  Require(again->topic_permissions == parsed->topic_permissions,
+          "is written as it was read", json);
 }
 
 }  // namespace

@@ -29,13 +29,15 @@ class RecordingAudit : public AuditLog {
 };
 
 std::string Basic(absl::string_view user, absl::string_view password) {
-  return absl::StrCat("Basic ", absl::Base64Escape(absl::StrCat(user, ":", password)));
+  return absl::StrCat("Basic ",
+                      absl::Base64Escape(absl::StrCat(user, ":", password)));
 }
 
 std::string Sha256(absl::string_view text) {
   std::string digest(crypto_hash_sha256_BYTES, '\0');
   crypto_hash_sha256(reinterpret_cast<unsigned char*>(digest.data()),
-                     reinterpret_cast<const unsigned char*>(text.data()), text.size());
+                     reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size());
   return digest;
 }
 
@@ -50,10 +52,12 @@ class AuthenticatorTest : public ::testing::Test {
     ASSERT_TRUE(store_.PutUser(std::move(user)).ok());
   }
   // As a server asks: at once if that does, else by the slow way.
-  Authenticator::Verdict Ask(const std::string& header, const std::string& peer = kPeer) {
+  Authenticator::Verdict Ask(const std::string& header,
+                             const std::string& peer = kPeer) {
     if (auto verdict = authenticator_.Recognize(header)) return *verdict;
     std::optional<Authenticator::Verdict> verdict;
-    authenticator_.Verify(header, peer, [&](Authenticator::Verdict found) { verdict = found; });
+    authenticator_.Verify(
+        header, peer, [&](Authenticator::Verdict found) { verdict = found; });
     executor_.RunAll();
     return *verdict;
   }
@@ -81,7 +85,8 @@ TEST_F(AuthenticatorTest, AUTH_01_RefusesTheOthersInTheSameWords) {
   EXPECT_EQ(ReasonOf(wrong), "BAD_CREDENTIALS");
   EXPECT_EQ(wrong.message(), nobody.message());
   EXPECT_EQ(wrong.message(),
-            "ACCESS_REFUSED - Login was refused using authentication mechanism PLAIN. For details "
+            "ACCESS_REFUSED - Login was refused using authentication mechanism "
+            "PLAIN. For details "
             "see the broker logfile.");
 }
 
@@ -96,8 +101,9 @@ TEST_F(AuthenticatorTest, VerifiesOnce) {
 TEST_F(AuthenticatorTest, WhatWaitedBesideItIsVerifiedByTheFirst) {
   int admitted = 0;
   for (int i = 0; i < 3; ++i) {
-    authenticator_.Verify(Basic("u", "right"), kPeer,
-                          [&](Authenticator::Verdict verdict) { admitted += verdict.ok(); });
+    authenticator_.Verify(
+        Basic("u", "right"), kPeer,
+        [&](Authenticator::Verdict verdict) { admitted += verdict.ok(); });
   }
   executor_.RunAll();
   EXPECT_EQ(admitted, 3);
@@ -133,7 +139,9 @@ TEST_F(AuthenticatorTest, WithoutCredentialsOneIsGuestAsLongAsThatIsAllowed) {
 }
 
 TEST_F(AuthenticatorTest, TokensHoldUntilTheyExpire) {
-  ASSERT_TRUE(store_.AddToken({"u", Sha256("token"), clock_.Now() + absl::Hours(1)}).ok());
+  ASSERT_TRUE(
+      store_.AddToken({"u", Sha256("token"), clock_.Now() + absl::Hours(1)})
+          .ok());
   EXPECT_EQ(UserOf(*Ask("Bearer token")), "u");
   EXPECT_EQ(ReasonOf(Ask("Bearer other")), "BAD_CREDENTIALS");
   clock_.Advance(absl::Hours(1));
@@ -177,8 +185,9 @@ TEST_F(AuthenticatorTest, TokensThatFailOnAndOnDoNotFillTheLog) {
 TEST_F(AuthenticatorTest, TooManyAtOnceAreTurnedAway) {
   std::string last;
   for (size_t i = 0; i <= Authenticator::kMaxWaiting; ++i) {
-    authenticator_.Verify("Bearer none", kPeer,
-                          [&last](Authenticator::Verdict verdict) { last = ReasonOf(verdict); });
+    authenticator_.Verify(
+        "Bearer none", kPeer,
+        [&last](Authenticator::Verdict verdict) { last = ReasonOf(verdict); });
   }
   EXPECT_EQ(last, "LIMIT_EXCEEDED");
   executor_.RunAll();

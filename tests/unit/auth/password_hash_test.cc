@@ -22,7 +22,8 @@ TEST(PasswordHash, MatchesThePasswordItWasMadeOfAlone) {
   EXPECT_FALSE(hash->Matches("secret "));
   EXPECT_FALSE(hash->Matches(""));
   EXPECT_EQ(hash->algorithm(), PasswordHash::kArgon2id);
-  EXPECT_TRUE(absl::StartsWith(hash->text(), "$argon2id$v=19$m=19456,t=2,p=1$"));
+  EXPECT_TRUE(
+      absl::StartsWith(hash->text(), "$argon2id$v=19$m=19456,t=2,p=1$"));
 }
 
 TEST(PasswordHash, IsSalted) {

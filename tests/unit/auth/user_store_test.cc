@@ -18,8 +18,8 @@ User MakeUser(const std::string& name, std::vector<std::string> tags = {}) {
   User user;
   user.name = name;
   user.tags = std::move(tags);
-  user.password =
-      *PasswordHash::Parse("kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR", "");
+  user.password = *PasswordHash::Parse(
+      "kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR", "");
   return user;
 }
 
@@ -45,7 +45,8 @@ TEST_F(UserStoreTest, TagsDecideWhatAUserIs) {
 
 TEST_F(UserStoreTest, AUserNeedsAName) {
   EXPECT_EQ(ReasonOf(store_.PutUser(MakeUser(""))), "INVALID_NAME");
-  EXPECT_EQ(ReasonOf(store_.PutUser(MakeUser(std::string(256, 'x')))), "INVALID_NAME");
+  EXPECT_EQ(ReasonOf(store_.PutUser(MakeUser(std::string(256, 'x')))),
+            "INVALID_NAME");
 }
 
 TEST_F(UserStoreTest, OnlyAnotherPasswordIsAnotherCredential) {
@@ -88,8 +89,10 @@ TEST_F(UserStoreTest, DeletingAUserTakesItsPermissionsAndTokens) {
 }
 
 TEST_F(UserStoreTest, WhatNamesNobodyIsRefused) {
-  EXPECT_EQ(ReasonOf(store_.SetPermission({"v", "a", "", "", ""})), "INVALID_VALUE");
-  EXPECT_EQ(ReasonOf(store_.SetTopicPermission({"v", "a", "x", "", ""})), "INVALID_VALUE");
+  EXPECT_EQ(ReasonOf(store_.SetPermission({"v", "a", "", "", ""})),
+            "INVALID_VALUE");
+  EXPECT_EQ(ReasonOf(store_.SetTopicPermission({"v", "a", "x", "", ""})),
+            "INVALID_VALUE");
   EXPECT_EQ(ReasonOf(store_.AddToken({"a", "digest"})), "INVALID_VALUE");
 }
 
@@ -97,7 +100,8 @@ TEST_F(UserStoreTest, ABadPatternChangesNothing) {
   ASSERT_TRUE(store_.PutUser(MakeUser("a")).ok());
   ASSERT_TRUE(store_.SetPermission({"v", "a", "c", "w", "r"}).ok());
   const uint64_t before = store_.generation();
-  EXPECT_EQ(ReasonOf(store_.SetPermission({"v", "a", "x", "y", "("})), "INVALID_VALUE");
+  EXPECT_EQ(ReasonOf(store_.SetPermission({"v", "a", "x", "y", "("})),
+            "INVALID_VALUE");
   EXPECT_EQ(store_.FindRules("v", "a")->permission->set.configure, "c");
   EXPECT_EQ(store_.generation(), before);
 }

@@ -57,10 +57,12 @@ TEST_F(VhostAccessTest, AUTH_03_EachPermissionHasItsPattern) {
   EXPECT_TRUE(access.Check(Permission::kConfigure, Resource::kQueue, "c").ok());
   EXPECT_TRUE(access.Check(Permission::kWrite, Resource::kExchange, "w").ok());
   EXPECT_TRUE(access.Check(Permission::kRead, Resource::kQueue, "r").ok());
-  const absl::Status refused = access.Check(Permission::kRead, Resource::kQueue, "c");
+  const absl::Status refused =
+      access.Check(Permission::kRead, Resource::kQueue, "c");
   EXPECT_EQ(ReasonOf(refused), "ACCESS_REFUSED");
-  EXPECT_EQ(refused.message(),
-            "ACCESS_REFUSED - access to queue 'c' in vhost 'v' refused for user 'u'");
+  EXPECT_EQ(
+      refused.message(),
+      "ACCESS_REFUSED - access to queue 'c' in vhost 'v' refused for user 'u'");
 }
 
 TEST_F(VhostAccessTest, AUTH_04_TheDefaultExchangeGoesByAName) {
@@ -69,7 +71,8 @@ TEST_F(VhostAccessTest, AUTH_04_TheDefaultExchangeGoesByAName) {
   EXPECT_TRUE(access.Check(Permission::kWrite, Resource::kExchange, "").ok());
   Allow("", "^$", "");
   EXPECT_EQ(access.Check(Permission::kWrite, Resource::kExchange, "").message(),
-            "ACCESS_REFUSED - access to exchange 'amq.default' in vhost 'v' refused for user 'u'");
+            "ACCESS_REFUSED - access to exchange 'amq.default' in vhost 'v' "
+            "refused for user 'u'");
 }
 
 TEST_F(VhostAccessTest, NoticesChanges) {
@@ -92,7 +95,10 @@ TEST_F(VhostAccessTest, RemembersManyNamesRightly) {
     for (int i = 0; i < 3000; ++i) {
       const std::string name = std::to_string(i);
       const bool expected = name[0] == '1' || name.substr(0, 2) == "20";
-      ASSERT_EQ(access.Check(Permission::kWrite, Resource::kExchange, name).ok(), expected) << i;
+      ASSERT_EQ(
+          access.Check(Permission::kWrite, Resource::kExchange, name).ok(),
+          expected)
+          << i;
     }
   }
 }
@@ -108,9 +114,11 @@ TEST_F(VhostAccessTest, AUTH_10_TopicRulesAreOfOneExchange) {
   EXPECT_TRUE(access.CheckTopic(Permission::kWrite, "t", "ok.1").ok());
   EXPECT_TRUE(access.CheckTopic(Permission::kRead, "t", "in.1").ok());
   EXPECT_TRUE(access.CheckTopic(Permission::kWrite, "other", "no.1").ok());
-  const absl::Status refused = access.CheckTopic(Permission::kWrite, "t", "no.1");
+  const absl::Status refused =
+      access.CheckTopic(Permission::kWrite, "t", "no.1");
   EXPECT_EQ(refused.message(),
-            "ACCESS_REFUSED - access to topic 'no.1' in exchange 't' in vhost 'v' refused for user 'u'");
+            "ACCESS_REFUSED - access to topic 'no.1' in exchange 't' in vhost "
+            "'v' refused for user 'u'");
 }
 
 TEST_F(VhostAccessTest, AUTH_10_TopicPatternsKnowUserAndVhost) {
@@ -129,7 +137,8 @@ TEST_F(VhostAccessTest, USERID_01_OnlyOnesOwnName) {
   const absl::Status refused = access.CheckUserId("other");
   EXPECT_EQ(ReasonOf(refused), "USER_ID_MISMATCH");
   EXPECT_EQ(refused.message(),
-            "PRECONDITION_FAILED - user_id property set to 'other' but authenticated user was 'u'");
+            "PRECONDITION_FAILED - user_id property set to 'other' but "
+            "authenticated user was 'u'");
 }
 
 TEST_F(VhostAccessTest, USERID_02_AnImpersonatorMayUseAny) {
@@ -148,8 +157,10 @@ TEST_F(VhostAccessTest, GuestMayDoEverythingWhereNothingElseIsSet) {
   EXPECT_TRUE(access.Check(Permission::kConfigure, Resource::kQueue, "q").ok());
   ASSERT_TRUE(store_.SetPermission({"v", "guest", "", "", ""}).ok());
   EXPECT_TRUE(access.may_refuse());
-  EXPECT_FALSE(access.Check(Permission::kConfigure, Resource::kQueue, "q").ok());
-  EXPECT_TRUE(elsewhere.Check(Permission::kConfigure, Resource::kQueue, "q").ok());
+  EXPECT_FALSE(
+      access.Check(Permission::kConfigure, Resource::kQueue, "q").ok());
+  EXPECT_TRUE(
+      elsewhere.Check(Permission::kConfigure, Resource::kQueue, "q").ok());
 }
 
 TEST(VhostAccessOfNobody, AllowsEverything) {

@@ -16,9 +16,9 @@ namespace kelpmq::service {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::FakeClock;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using testing::FakeClock;
 using testing::ManualExecutor;
 using testing::ReasonOf;
 
@@ -47,7 +47,8 @@ class DefinitionsStoreTest : public ::testing::Test {
   std::unique_ptr<Engine> MakeEngine() {
     return std::make_unique<MemoryEngine>(&clock_, &timers_, &executor_);
   }
-  absl::StatusOr<ImportResult> Import(absl::string_view json, bool validate_only = false) {
+  absl::StatusOr<ImportResult> Import(absl::string_view json,
+                                      bool validate_only = false) {
     return store_.Import(json, std::nullopt, validate_only);
   }
 
@@ -56,7 +57,8 @@ class DefinitionsStoreTest : public ::testing::Test {
   TimerQueue timers_{&clock_, &executor_};
   const std::unique_ptr<Engine> engine_ = MakeEngine();
   UserStore users_;
-  DefinitionsStore store_{engine_.get(), &users_, [this] { return MakeEngine(); }};
+  DefinitionsStore store_{engine_.get(), &users_,
+                          [this] { return MakeEngine(); }};
 };
 
 TEST_F(DefinitionsStoreTest, MakesWhatIsAbsent) {
@@ -95,11 +97,12 @@ TEST_F(DefinitionsStoreTest, WritesOutWhatItReads) {
   ASSERT_TRUE(written.ok());
   const auto before = nlohmann::json::parse(kDocument);
   const auto after = nlohmann::json::parse(*written);
-  for (const char* section : {"permissions", "topic_permissions", "parameters", "policies",
-                              "exchanges", "bindings"}) {
+  for (const char* section : {"permissions", "topic_permissions", "parameters",
+                              "policies", "exchanges", "bindings"}) {
     EXPECT_EQ(after[section], before[section]) << section;
   }
-  EXPECT_EQ(after["users"][0]["password_hash"], before["users"][0]["password_hash"]);
+  EXPECT_EQ(after["users"][0]["password_hash"],
+            before["users"][0]["password_hash"]);
   EXPECT_EQ(after["queues"].size(), 2u);
   // And is itself a document that changes nothing.
   const auto again = Import(*written);
@@ -109,7 +112,8 @@ TEST_F(DefinitionsStoreTest, WritesOutWhatItReads) {
 
 TEST_F(DefinitionsStoreTest, MutableThingsAreOverwritten) {
   ASSERT_TRUE(Import(kDocument).ok());
-  const auto result = Import(R"({"policies": [{"vhost": "v", "name": "p", "pattern": "^z",
+  const auto result =
+      Import(R"({"policies": [{"vhost": "v", "name": "p", "pattern": "^z",
                                                "definition": {"max-length": 6}}],
                                  "permissions": [{"user": "app", "vhost": "v", "configure": "",
                                                   "write": "", "read": ""}]})");
@@ -120,7 +124,8 @@ TEST_F(DefinitionsStoreTest, MutableThingsAreOverwritten) {
 
 TEST_F(DefinitionsStoreTest, ImmutableThingsThatDifferAreConflicts) {
   ASSERT_TRUE(Import(kDocument).ok());
-  const auto result = Import(R"({"queues": [{"name": "q", "vhost": "v", "durable": true,
+  const auto result =
+      Import(R"({"queues": [{"name": "q", "vhost": "v", "durable": true,
                                              "arguments": {"x-message-ttl": 2000}},
                                             {"name": "new", "vhost": "v", "durable": true}],
                                  "exchanges": [{"name": "x", "vhost": "v", "type": "direct",
@@ -134,18 +139,19 @@ TEST_F(DefinitionsStoreTest, ImmutableThingsThatDifferAreConflicts) {
 }
 
 TEST_F(DefinitionsStoreTest, ABadDocumentChangesNothing) {
-  for (const char* bad : {
-           R"({"vhosts": [{"name": "w"}], "queues": [{"name": "q", "vhost": "none"}]})",
-           R"({"vhosts": [{"name": "w"}],
+  for (
+      const char* bad :
+      {R"({"vhosts": [{"name": "w"}], "queues": [{"name": "q", "vhost": "none"}]})",
+       R"({"vhosts": [{"name": "w"}],
                "queues": [{"name": "q", "vhost": "w", "arguments": {"x-max-length": -1}}]})",
-           R"({"vhosts": [{"name": "w"}],
+       R"({"vhosts": [{"name": "w"}],
                "exchanges": [{"name": "x", "vhost": "w", "type": "cat"}]})",
-           R"({"vhosts": [{"name": "w"}],
+       R"({"vhosts": [{"name": "w"}],
                "permissions": [{"user": "nobody", "vhost": "w"}]})",
-           R"({"vhosts": [{"name": "w"}], "users": [{"name": "u"}],
+       R"({"vhosts": [{"name": "w"}], "users": [{"name": "u"}],
                "permissions": [{"user": "u", "vhost": "w", "write": "("}]})",
-           R"({"vhosts": [{"name": "w"}], "policies": [{"vhost": "w", "name": "p", "pattern": "("}]})",
-           R"({"vhosts": [{"name": "w"}],
+       R"({"vhosts": [{"name": "w"}], "policies": [{"vhost": "w", "name": "p", "pattern": "("}]})",
+       R"({"vhosts": [{"name": "w"}],
                "queues": [{"name": "q", "vhost": "w", "durable": true},
                           {"name": "q", "vhost": "w", "durable": false}]})"}) {
     EXPECT_EQ(ReasonOf(Import(bad)), "INVALID_VALUE") << bad;

@@ -36,7 +36,8 @@ TEST(ParseDefinitions, ReadsAQueueWithItsArguments) {
   EXPECT_TRUE(spec.durable);
   EXPECT_EQ(spec.arguments.at("x-max-length"), Value(int64_t{5}));
   EXPECT_EQ(spec.arguments.at("x-dead-letter-exchange"), Value("dlx"));
-  EXPECT_EQ(spec.arguments.at("a"), Value(Array{Value(1.5), Value(), Value(true)}));
+  EXPECT_EQ(spec.arguments.at("a"),
+            Value(Array{Value(1.5), Value(), Value(true)}));
 }
 
 TEST(ParseDefinitions, TagsComeAsAListOrAsOneString) {
@@ -51,10 +52,12 @@ TEST(ParseDefinitions, AnOldDocumentHashesByMd5) {
   const std::string user =
       R"("users":[{"name":"a","password_hash":"AAAAAGeFi5gWrE2RTTtKNE6RZqo=","tags":""}])";
   EXPECT_EQ(Parse(absl::StrCat(R"({"rabbit_version":"3.5.7",)", user, "}"))
-                .users[0].password.algorithm(),
+                .users[0]
+                .password.algorithm(),
             PasswordHash::kMd5);
   EXPECT_EQ(ReasonOf(ParseDefinitions(
-                absl::StrCat(R"({"rabbit_version":"3.10.8",)", user, "}"), std::nullopt)),
+                absl::StrCat(R"({"rabbit_version":"3.10.8",)", user, "}"),
+                std::nullopt)),
             "INVALID_VALUE");
 }
 
@@ -90,29 +93,37 @@ TEST(ParseDefinitions, ADocumentOfOneVhostNamesNone) {
 }
 
 TEST(ParseDefinitions, SaysWhereSomethingIsWrong) {
-  for (const auto& [json, where] :
-       std::initializer_list<std::pair<std::string, std::string>>{
-           {"[]", "the document must be an object"},
-           {"{", "not valid JSON"},
-           {"{\"queues\":[{\"name\":\"\xff\",\"vhost\":\"/\"}]}", "not valid JSON"},
-           {R"({"queues":{}})", "queues must be an array"},
-           {R"({"queues":[3]})", "queues[0] must be an object"},
-           {R"({"queues":[{"vhost":"/"}]})", "queues[0].name must be there"},
-           {R"({"queues":[{"name":"q"}]})", "queues[0].vhost must be there"},
-           {R"({"queues":[{"name":1,"vhost":"/"}]})", "queues[0].name must be a string"},
-           {R"({"queues":[{"name":"q","vhost":"/","durable":"yes"}]})", "queues[0].durable"},
-           {R"({"queues":[{"name":"q","vhost":"/","arguments":{"a":18446744073709551615}}]})",
-            "queues[0].arguments"},
-           {R"({"bindings":[{"vhost":"/","source":"x","destination":"q","routing_key":"",
-                "destination_type":"topic"}]})", "bindings[0].destination_type"},
-           {R"({"policies":[{"vhost":"/","name":"p","apply-to":"cats"}]})", "policies[0].apply-to"},
-           {R"({"users":[{"name":"a","password_hash":"x","hashing_algorithm":"rot13"}]})",
-            "users[0].password_hash"},
-           {R"({"users":[{"name":"a","tags":[1]}]})", "users[0].tags"},
-           {absl::StrCat(R"({"queues":[{"name":")", std::string(256, 'x'), R"(","vhost":"/"}]})"),
-            "queues[0].name"},
-           {absl::StrCat("{\"x\":", std::string(100, '['), std::string(100, ']'), "}"),
-            "nested deeper"}}) {
+  for (
+      const auto& [json, where] :
+      std::initializer_list<std::pair<std::string, std::string>>{
+          {"[]", "the document must be an object"},
+          {"{", "not valid JSON"},
+          {"{\"queues\":[{\"name\":\"\xff\",\"vhost\":\"/\"}]}",
+           "not valid JSON"},
+          {R"({"queues":{}})", "queues must be an array"},
+          {R"({"queues":[3]})", "queues[0] must be an object"},
+          {R"({"queues":[{"vhost":"/"}]})", "queues[0].name must be there"},
+          {R"({"queues":[{"name":"q"}]})", "queues[0].vhost must be there"},
+          {R"({"queues":[{"name":1,"vhost":"/"}]})",
+           "queues[0].name must be a string"},
+          {R"({"queues":[{"name":"q","vhost":"/","durable":"yes"}]})",
+           "queues[0].durable"},
+          {R"({"queues":[{"name":"q","vhost":"/","arguments":{"a":18446744073709551615}}]})",
+           "queues[0].arguments"},
+          {R"({"bindings":[{"vhost":"/","source":"x","destination":"q","routing_key":"",
+                "destination_type":"topic"}]})",
+           "bindings[0].destination_type"},
+          {R"({"policies":[{"vhost":"/","name":"p","apply-to":"cats"}]})",
+           "policies[0].apply-to"},
+          {R"({"users":[{"name":"a","password_hash":"x","hashing_algorithm":"rot13"}]})",
+           "users[0].password_hash"},
+          {R"({"users":[{"name":"a","tags":[1]}]})", "users[0].tags"},
+          {absl::StrCat(R"({"queues":[{"name":")", std::string(256, 'x'),
+                        R"(","vhost":"/"}]})"),
+           "queues[0].name"},
+          {absl::StrCat("{\"x\":", std::string(100, '['), std::string(100, ']'),
+                        "}"),
+           "nested deeper"}}) {
     const auto parsed = ParseDefinitions(json, std::nullopt);
     EXPECT_EQ(ReasonOf(parsed), "INVALID_VALUE") << json;
     EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(where));

@@ -70,8 +70,8 @@ TEST(DeliveryWire, ADeliverySaysAllThatItHas) {
 
 TEST(DeliveryWire, MSG_01_TheMessageIsByteIdentical) {
   const std::string encoded = SampleMessage();
-  const std::string wire = TextOf(
-      EncodeConsumeDeliveries({Tagged(1, 0, 0, "x", "k", encoded)}));
+  const std::string wire =
+      TextOf(EncodeConsumeDeliveries({Tagged(1, 0, 0, "x", "k", encoded)}));
   EXPECT_NE(wire.find(encoded), std::string::npos);
   v1::ConsumeResponse response;
   ASSERT_TRUE(response.ParseFromString(wire));
@@ -104,12 +104,11 @@ TEST(DeliveryWire, TheRestOfAResponseFollows) {
   rest.set_lease_id("lease");
   rest.set_message_count(12);
   const std::vector<TaggedDelivery> deliveries = {
-      Tagged(1, 0, 0, "", "a", SampleMessage()),
-      Tagged(2, 0, 1, "", "b", "")};
+      Tagged(1, 0, 0, "", "a", SampleMessage()), Tagged(2, 0, 1, "", "b", "")};
   v1::GetResponse response;
-  ASSERT_TRUE(response.ParseFromString(TextOf(EncodeWithDeliveries(
-      v1::GetResponse::kDeliveriesFieldNumber, deliveries,
-      rest.SerializeAsString()))));
+  ASSERT_TRUE(response.ParseFromString(
+      TextOf(EncodeWithDeliveries(v1::GetResponse::kDeliveriesFieldNumber,
+                                  deliveries, rest.SerializeAsString()))));
   EXPECT_EQ(response.lease_id(), "lease");
   EXPECT_EQ(response.message_count(), 12u);
   ASSERT_EQ(response.deliveries_size(), 2);
@@ -121,8 +120,7 @@ TEST(DeliveryWire, AGotCarriesItsDeliveriesOrNone) {
   rest.set_request_id(5);
   v1::ConsumeResponse response;
   ASSERT_TRUE(response.ParseFromString(TextOf(EncodeConsumeGot(
-      {Tagged(9, 0, 0, "", "q", SampleMessage())},
-      rest.SerializeAsString()))));
+      {Tagged(9, 0, 0, "", "q", SampleMessage())}, rest.SerializeAsString()))));
   EXPECT_EQ(response.got().request_id(), 5u);
   EXPECT_EQ(response.got().deliveries(0).delivery_tag(), 9u);
   ASSERT_TRUE(response.ParseFromString(
@@ -161,10 +159,10 @@ TEST(DeliveryWire, RandomBatchesEqualWhatProtobufWrites) {
       v1::Message message;
       message.set_body(text(round % 50 == 0 ? 100000 : 200));
       message.set_app_id(text(5));
-      const TaggedDelivery tagged = Tagged(
-          number(53), static_cast<uint32_t>(number(32)),
-          random() % 2 == 0 ? 0 : static_cast<uint32_t>(number(20)), text(255),
-          text(255), message.SerializeAsString());
+      const TaggedDelivery tagged =
+          Tagged(number(53), static_cast<uint32_t>(number(32)),
+                 random() % 2 == 0 ? 0 : static_cast<uint32_t>(number(20)),
+                 text(255), text(255), message.SerializeAsString());
       deliveries.push_back(tagged);
       v1::Delivery* delivery = expected.add_deliveries();
       delivery->set_delivery_tag(tagged.tag);

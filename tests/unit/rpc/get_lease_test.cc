@@ -51,8 +51,7 @@ class GetLeaseTest : public EngineTest {
   // A lease of a session.
   std::shared_ptr<GetLease> Attached(const std::string& session_id) {
     auto lease = GetLease::Create(&context_);
-    auto attached =
-        sessions_->Attach(session_id, lease, SessionUse::kGetLease);
+    auto attached = sessions_->Attach(session_id, lease, SessionUse::kGetLease);
     EXPECT_TRUE(attached.ok());
     lease->set_session(*attached);
     return lease;
@@ -279,8 +278,7 @@ TEST_F(GetLeaseTest, NACK_01_RequeuesToTheOldPlace) {
   ASSERT_TRUE(lease->Begin(absl::Seconds(300)).ok());
   TagSelection all;
   all.all = true;
-  EXPECT_EQ(
-      Settle(lease->id(), SettleAction::kRequeue, all).settled_count, 2u);
+  EXPECT_EQ(Settle(lease->id(), SettleAction::kRequeue, all).settled_count, 2u);
   EXPECT_THAT(Drain("q"), ElementsAre("1", "2", "3"));
 }
 

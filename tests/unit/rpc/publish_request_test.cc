@@ -140,8 +140,7 @@ TEST(PublishRequest, APartThatEndsWithinAFieldIsMalformedThoughTheWholeIsNot) {
 }
 
 TEST(PublishRequest, AStringThatALaterOneReplacesMustBeUtf8Too) {
-  const std::string bytes =
-      WireWriter().Bytes(3, "\xc3").Bytes(3, "key").str();
+  const std::string bytes = WireWriter().Bytes(3, "\xc3").Bytes(3, "key").str();
   v1::PublishRequest parsed;
   ASSERT_FALSE(parsed.ParseFromString(bytes));
   EXPECT_EQ(ReasonOf(DecodeOne(bytes)), "MALFORMED_REQUEST");
