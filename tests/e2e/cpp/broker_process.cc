@@ -46,6 +46,8 @@ BrokerProcess::~BrokerProcess() {
   End(SIGTERM);
 }
 
+void BrokerProcess::Freeze() { ASSERT_EQ(kill(pid_, SIGSTOP), 0); }
+
 void BrokerProcess::Kill() { End(SIGKILL); }
 
 void BrokerProcess::End(int signal) {

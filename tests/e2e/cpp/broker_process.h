@@ -28,6 +28,8 @@ class BrokerProcess {
   BrokerProcess& operator=(const BrokerProcess&) = delete;
 
   const std::string& address() const { return address_; }
+  // kill -STOP: it answers nothing any more.
+  void Freeze();
   // kill -9, and wait until it is gone.
   void Kill();
   // Another process at the address of the first.

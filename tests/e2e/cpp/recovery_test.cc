@@ -61,7 +61,8 @@ TEST_F(ClientRecovery, PublishAndConsumeSurviveAKilledBroker) {
   std::atomic<bool> stop{false};
   std::atomic<int> published{0};
   PublisherOptions options;
-  options.max_unconfirmed_messages = 500;
+  constexpr int kWindow = 500;
+  options.max_unconfirmed_messages = kWindow;
   const auto publisher = client_->NewPublisher(options);
   std::thread producer([&] {
     for (int i = 0; !stop; ++i) {
@@ -77,6 +78,15 @@ TEST_F(ClientRecovery, PublishAndConsumeSurviveAKilledBroker) {
   });
 
   delivered.AwaitCount(1000);
+  // So that something is under way when it dies: what is published from now on,
+  // or a whole window.
+  broker_.Freeze();
+  const int published_before = published;
+  while (published == published_before &&
+         published - static_cast<int>(confirms.AwaitCount(0).size()) <
+             kWindow) {
+    std::this_thread::yield();
+  }
   broker_.Kill();
   AwaitEvent(Kind::kDisconnected);
   broker_.Restart();
