@@ -6,6 +6,7 @@
 #include "client/cpp/src/call_status.h"
 #include "client/cpp/src/consumer_requests.h"
 #include "client/cpp/src/methods.h"
+#include "client/cpp/src/wait_until.h"
 #include "client/cpp/src/wire.h"
 #include "kelpmq/error.h"
 
@@ -68,25 +69,31 @@ void ConsumeStream::Open() {
     if (over_) return;
     epoch_ = core_->recovery().epoch();
     ++number_;
-    writable_ = paused_ = false;
+    writable_ = paused_ = half_closed_ = false;
     start_ = std::move(start);
     queue_ = queue;
   }
   std::shared_ptr<StreamCall> stream = core_->connection().OpenStream(
       MessagingMethod("Consume"), shared_from_this());
   if (stream == nullptr) return End(ClosedError("the client was closed"));
-  MutexLock lock(&mu_);
-  stream_ = std::move(stream);
-  if (!options_.auto_ack) {
-    settler_ = std::make_shared<StreamSettler>(shared_from_this(), number_);
+  {
+    MutexLock lock(&mu_);
+    if (!over_) {
+      stream_ = std::move(stream);
+      if (!options_.auto_ack) {
+        settler_ = std::make_shared<StreamSettler>(shared_from_this(), number_);
+      }
+      return;
+    }
   }
+  stream->Cancel();  // closed meanwhile
 }
 
 absl::Status ConsumeStream::AwaitStarted() {
   const absl::Time deadline = absl::Now() + core_->options().call_timeout;
   MutexLock lock(&mu_);
   while (!ever_started_ && !over_) {
-    if (!WaitUntil(deadline)) {
+    if (!WaitUntil(deadline, &changed_, &mu_)) {
       return absl::DeadlineExceededError(
           "the broker has not started the consumer in time");
     }
@@ -94,18 +101,13 @@ absl::Status ConsumeStream::AwaitStarted() {
   return end_;
 }
 
-bool ConsumeStream::WaitUntil(absl::Time deadline) {
-  const absl::Duration left = deadline - absl::Now();
-  if (left <= absl::ZeroDuration()) return false;
-  changed_.WaitFor(&mu_, left);
-  return true;
-}
-
 absl::Status ConsumeStream::Settle(uint64_t stream, uint64_t tag,
                                    v1::SettleAction action) {
   {
     MutexLock lock(&mu_);
-    if (stream != number_ || stream_ == nullptr || over_) return LostError();
+    if (stream != number_ || stream_ == nullptr || over_ || half_closed_) {
+      return LostError();
+    }
     settles_.Add(tag, action);
     if (!writable_) return absl::OkStatus();
   }
@@ -145,6 +147,7 @@ void ConsumeStream::Pump() {
     write = NextRequest(&request);
     if (!write && !closing_) return;
     if (write) writable_ = false;
+    half_closed_ = !write;
     stream = stream_;
   }
   if (write) {
@@ -244,7 +247,7 @@ bool ConsumeStream::OnDeliveries(v1::DeliveryBatch* batch) {
     Deliver(Delivery(std::move(delivery), settler));
   }
   MutexLock lock(&mu_);
-  paused_ = queued_ > kMaxQueued;
+  paused_ = queued_ > kMaxQueued && !closing_;
   return !paused_;
 }
 
@@ -364,7 +367,7 @@ absl::Status ConsumeStream::Flush(absl::Duration timeout) {
   MutexLock lock(&mu_);
   while (ping_answered_ < ping) {
     if (stream_ == nullptr || number_ != stream) return LostError();
-    if (!WaitUntil(deadline)) {
+    if (!WaitUntil(deadline, &changed_, &mu_)) {
       return absl::DeadlineExceededError(
           "the broker has not taken all settles in time");
     }
@@ -373,10 +376,14 @@ absl::Status ConsumeStream::Flush(absl::Duration timeout) {
 }
 
 void ConsumeStream::Close() {
+  std::shared_ptr<StreamCall> resumed;
   {
     MutexLock lock(&mu_);
     closing_ = true;
+    // The end is read, too. What comes before it is dropped.
+    if (std::exchange(paused_, false)) resumed = stream_;
   }
+  if (resumed != nullptr) resumed->Resume();
   Pump();
   const bool inside = running_here == this;
   const bool may_wait =
@@ -385,7 +392,8 @@ void ConsumeStream::Close() {
   {
     MutexLock lock(&mu_);
     const absl::Time deadline = absl::Now() + options_.close_timeout;
-    while (may_wait && stream_ != nullptr && WaitUntil(deadline)) {
+    while (may_wait && stream_ != nullptr &&
+           WaitUntil(deadline, &changed_, &mu_)) {
     }
     stream = stream_;
   }

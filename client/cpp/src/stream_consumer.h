@@ -48,7 +48,6 @@ class ConsumeStream final : public StreamCall::Events,
   void Pump();
   bool NextRequest(v1::ConsumeRequest* request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool WaitUntil(absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   void OnStarted(const v1::ConsumerStarted& started);
   void OnCancelled(const v1::ConsumerCancelled& cancelled);
@@ -71,6 +70,7 @@ class ConsumeStream final : public StreamCall::Events,
   uint64_t epoch_ ABSL_GUARDED_BY(mu_) = 0;   // in which it was opened
   std::shared_ptr<Settler> settler_ ABSL_GUARDED_BY(mu_);  // for the stream
   bool writable_ ABSL_GUARDED_BY(mu_) = false;
+  bool half_closed_ ABSL_GUARDED_BY(mu_) = false;  // it takes no more settles
   // The stream's first request, until it is sent.
   std::optional<v1::ConsumeRequest> start_ ABSL_GUARDED_BY(mu_);
   SettleBatch settles_ ABSL_GUARDED_BY(mu_);

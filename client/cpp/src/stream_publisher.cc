@@ -8,6 +8,7 @@
 #include "client/cpp/src/call_status.h"
 #include "client/cpp/src/encode_publication.h"
 #include "client/cpp/src/methods.h"
+#include "client/cpp/src/wait_until.h"
 #include "client/cpp/src/wire.h"
 #include "kelpmq/error.h"
 
@@ -53,8 +54,14 @@ void PublishStream::Open() {
   std::shared_ptr<StreamCall> stream = core_->connection().OpenStream(
       MessagingMethod("PublishStream"), shared_from_this());
   if (stream == nullptr) return End(ClosedError("client"));
-  MutexLock lock(&mu_);
-  stream_ = std::move(stream);
+  {
+    MutexLock lock(&mu_);
+    if (!over_) {
+      stream_ = std::move(stream);
+      return;
+    }
+  }
+  stream->Cancel();  // closed meanwhile
 }
 
 absl::Status PublishStream::Publish(Publication& publication,
@@ -94,19 +101,8 @@ absl::Status PublishStream::AwaitRoom(size_t bytes, WhenFull when_full) {
   for (;;) {
     if (!end_.ok()) return end_;
     if (ledger_.HasRoom(bytes)) return absl::OkStatus();
-    if (!may_wait || !WaitUntil(deadline)) return FullError();
+    if (!may_wait || !WaitUntil(deadline, &changed_, &mu_)) return FullError();
   }
-}
-
-bool PublishStream::WaitUntil(absl::Time deadline) {
-  if (deadline == absl::InfiniteFuture()) {
-    changed_.Wait(&mu_);
-    return true;
-  }
-  const absl::Duration left = deadline - absl::Now();
-  if (left <= absl::ZeroDuration()) return false;
-  changed_.WaitFor(&mu_, left);
-  return true;
 }
 
 PublishStream::Outgoing PublishStream::NextOutgoing() {
@@ -161,6 +157,7 @@ bool PublishStream::OnRead(const grpc::ByteBuffer& message) {
   {
     MutexLock lock(&mu_);
     outcomes = ledger_.OnResponse(response);
+    telling_ = true;
     changed_.NotifyAll();
   }
   // First: the broker works on the next batch while callbacks run.
@@ -180,14 +177,16 @@ void PublishStream::OnDone(const absl::Status& status) {
     stream_ = nullptr;
     writable_ = false;
     epoch = epoch_;
-    if (abandoned_ || (closing_ && ledger_.empty())) end = true;
+    if (abandoned_) end = true;
     if (!end) {
       lost = ledger_.OnStreamLost();
+      telling_ = true;
       changed_.NotifyAll();
     }
+    if (closing_ && ledger_.empty()) end = true;
   }
-  if (end) return End(core_->closed() ? ClosedError("client") : status);
   Tell(std::move(lost));
+  if (end) return End(core_->closed() ? ClosedError("client") : status);
   core_->recovery().AwaitNewer(
       epoch, status, [self = shared_from_this()](const absl::Status& resumed) {
         if (resumed.ok()) {
@@ -223,6 +222,9 @@ void PublishStream::Tell(PublishLedger::Outcomes outcomes) {
     }
     outcome.entry.done(outcome.status);
   }
+  MutexLock lock(&mu_);
+  telling_ = false;
+  changed_.NotifyAll();
 }
 
 void PublishStream::TellFlow(const v1::PublishStreamResponse& response) {
@@ -249,8 +251,8 @@ absl::Status PublishStream::Flush(absl::Duration timeout) {
   }
   const absl::Time deadline = absl::Now() + timeout;
   MutexLock lock(&mu_);
-  while (!ledger_.empty() && !over_) {
-    if (!WaitUntil(deadline)) {
+  while ((!ledger_.empty() || telling_) && !over_) {
+    if (!WaitUntil(deadline, &changed_, &mu_)) {
       return absl::DeadlineExceededError(
           "not everything was confirmed in time");
     }
@@ -265,8 +267,11 @@ void PublishStream::Close() {
     if (over_) return;
     closing_ = true;
     if (end_.ok()) end_ = ClosedError("publisher");
-    idle = stream_ == nullptr && ledger_.empty();
     changed_.NotifyAll();  // those who wait for room
+    // No callback is to run once it is closed.
+    const bool may_wait = !core_->connection().poller().IsCurrentThread();
+    while (may_wait && stream_ == nullptr && telling_) changed_.Wait(&mu_);
+    idle = stream_ == nullptr && ledger_.empty();
   }
   if (idle) return End(ClosedError("publisher"));
   Pump();
@@ -276,7 +281,7 @@ void PublishStream::Close() {
   std::shared_ptr<StreamCall> stream;
   {
     MutexLock lock(&mu_);
-    while (!over_ && WaitUntil(deadline)) {
+    while (!over_ && WaitUntil(deadline, &changed_, &mu_)) {
     }
     if (over_) return;
     abandoned_ = true;

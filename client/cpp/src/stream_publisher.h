@@ -49,7 +49,6 @@ class PublishStream final : public StreamCall::Events,
   // Waits for room for `bytes`; OK once there is.
   absl::Status AwaitRoom(size_t bytes, WhenFull when_full)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  bool WaitUntil(absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Tell(PublishLedger::Outcomes outcomes);
   void TellFlow(const v1::PublishStreamResponse& response);
   // No stream follows.
@@ -65,6 +64,7 @@ class PublishStream final : public StreamCall::Events,
   uint64_t epoch_ ABSL_GUARDED_BY(mu_) = 0;  // in which stream_ was opened
   bool writable_ ABSL_GUARDED_BY(mu_) = false;
   bool first_write_ ABSL_GUARDED_BY(mu_) = true;
+  bool telling_ ABSL_GUARDED_BY(mu_) = false;    // callbacks run
   bool closing_ ABSL_GUARDED_BY(mu_) = false;    // takes no more
   bool abandoned_ ABSL_GUARDED_BY(mu_) = false;  // waits for no more either
   bool over_ ABSL_GUARDED_BY(mu_) = false;

@@ -219,6 +219,24 @@ TEST_F(ClientConsume, AHandlerMayCloseItsConsumer) {
   EXPECT_EQ(consumer, nullptr);
 }
 
+TEST_F(ClientConsume, AnAckAfterItsConsumersEndIsTakenOrReported) {
+  std::unique_ptr<Consumer> consumer;
+  Collected<absl::Status> acked;
+  consumer = Consume(ConsumerOptions("q"), [&](Delivery delivery) {
+    consumer.reset();
+    acked.Add(std::move(delivery).Ack());
+  });
+  Publish("a");
+  const absl::Status status = acked.AwaitCount(1).front();
+  if (status.ok()) {
+    while (Counts().second > 0) std::this_thread::yield();
+    EXPECT_EQ(Counts().first, 0u);
+  } else {
+    EXPECT_EQ(ReasonOf(status), kDeliveryLost);
+    while (Counts().first == 0) std::this_thread::yield();
+  }
+}
+
 TEST_F(ClientConsume, AHandlerMayMakeCallsThatBlock) {
   Collected<uint64_t> ready;
   const auto consumer = Consume(ConsumerOptions("q"), [&](Delivery delivery) {
@@ -276,6 +294,26 @@ TEST_F(ClientConsume, HandlersRunOnTheExecutorThatIsGiven) {
   const auto ids = threads.AwaitCount(kMessages);
   EXPECT_NE(ids.front(), std::this_thread::get_id());
   EXPECT_EQ(std::count(ids.begin(), ids.end(), ids.front()), kMessages);
+}
+
+TEST_F(ClientConsume, AConsumerEndsThoughItsExecutorIsStuck) {
+  Collected<absl::AnyInvocable<void()>> stuck;  // runs nothing
+  ClientOptions options = Options();
+  options.executor = [&stuck](absl::AnyInvocable<void()> task) {
+    stuck.Add(std::move(task));
+  };
+  const auto client = Connect(options);
+  ConsumerOptions auto_ack("q");
+  auto_ack.auto_ack = true;
+  auto consumer = client->Consume(auto_ack, [](Delivery) {});
+  ASSERT_TRUE(consumer.ok());
+  // More than may wait for the executor before the stream is left unread.
+  for (int i = 0; i < 4000; ++i) {
+    ASSERT_TRUE(
+        publisher_->Publish({"q", "m"}, [](const absl::Status&) {}).ok());
+  }
+  for (int i = 0; i < 1001; ++i) stuck.Take();
+  consumer->reset();
 }
 
 TEST_F(ClientConsume, GetTakesWhatIsThere) {

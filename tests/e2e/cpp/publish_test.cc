@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "google/protobuf/util/message_differencer.h"
 #include "tests/e2e/cpp/client_fixture.h"
@@ -215,6 +217,23 @@ TEST_F(ClientPublish, ClosingSendsWhatWasPublished) {
     }
   }
   EXPECT_EQ(Ready(), 100u);
+}
+
+TEST_F(ClientPublish, FlushReturnsAfterTheLastCallback) {
+  const auto publisher = client_->NewPublisher();
+  std::atomic<bool> told{false};
+  ASSERT_TRUE(publisher
+                  ->Publish({"q", "m"},
+                            [&told](const absl::Status&) {
+                              // Time for a Flush that does not wait for it.
+                              for (int i = 0; i < 100'000; ++i) {
+                                std::this_thread::yield();
+                              }
+                              told = true;
+                            })
+                  .ok());
+  ASSERT_TRUE(publisher->Flush(kPatience).ok());
+  EXPECT_TRUE(told);
 }
 
 TEST_F(ClientPublish, AClosedPublisherTakesNothing) {
