@@ -120,6 +120,16 @@ void AddClientFlags(CLI::App* command, ClientFlags* flags, VhostFlag vhost) {
       ->group(kConnectionGroup);
 }
 
+int RunConnected(const ClientFlags& flags,
+                 const std::function<absl::Status(Connection*, Output*)>& run) {
+  Output output(flags.output);
+  Connection connection(flags.connection);
+  const absl::Status status = connection.status().ok()
+                                  ? run(&connection, &output)
+                                  : connection.status();
+  return output.Finish(status, connection.target());
+}
+
 CLI::App* AddCommand(CLI::App* parent, const std::string& name,
                      const std::string& description,
                      const std::vector<std::string>& examples,

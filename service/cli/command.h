@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,19 +79,22 @@ class HelpFormatter : public CLI::Formatter {
   std::string Entry(const std::string& name, absl::string_view text) const;
 };
 
-// Makes `command` run `run` when it is parsed, with a connection (which does
-// nothing before its first call) and an output made from the flags, and report
-// what it returns. `Flags` starts with a ClientFlags named `client`.
+// Calls `run` with a connection (which does nothing before its first call) and
+// an output made from the flags, and reports what it returns, or why there is
+// no connection. Gives the process's exit code.
+int RunConnected(const ClientFlags& flags,
+                 const std::function<absl::Status(Connection*, Output*)>& run);
+
+// Makes `command` do so when it is parsed. `Flags` starts with a ClientFlags
+// named `client`.
 template <typename Flags>
 void OnRun(CLI::App* command, std::shared_ptr<Flags> flags, int* exit_code,
            absl::Status (*run)(const Flags&, Connection*, Output*)) {
   command->callback([flags = std::move(flags), exit_code, run] {
-    Output output(flags->client.output);
-    Connection connection(flags->client.connection);
-    const absl::Status status = connection.status().ok()
-                                    ? run(*flags, &connection, &output)
-                                    : connection.status();
-    *exit_code = output.Finish(status, connection.target());
+    *exit_code = RunConnected(
+        flags->client, [&flags, run](Connection* connection, Output* output) {
+          return run(*flags, connection, output);
+        });
   });
 }
 

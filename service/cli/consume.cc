@@ -317,10 +317,11 @@ void AddConsumeCommand(CLI::App* app, int* exit_code) {
   command->callback([flags, exit_code] {
     // Before the connection, whose threads inherit the mask.
     const BlockedInterrupts blocked;
-    Output output(flags->client.output);
-    Connection connection(flags->client.connection);
-    const absl::Status status = Consume(*flags, blocked, &connection, &output);
-    *exit_code = output.Finish(status, connection.target());
+    *exit_code = RunConnected(
+        flags->client,
+        [&flags, &blocked](Connection* connection, Output* output) {
+          return Consume(*flags, blocked, connection, output);
+        });
   });
 }
 
