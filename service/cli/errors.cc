@@ -140,6 +140,11 @@ absl::Status MakeFailure(ExitCode exit_code, absl::string_view text,
   return status;
 }
 
+absl::Status WithHint(absl::Status status, absl::string_view hint) {
+  if (!status.ok()) SetPayload(&status, kHint, hint);
+  return status;
+}
+
 absl::Status StatusOfCall(const grpc::Status& status,
                           const grpc::ClientContext& context) {
   if (status.ok()) return absl::OkStatus();
@@ -213,7 +218,8 @@ FailureReport Explain(const absl::Status& status, const Target& target) {
           facts.emplace(std::string(key), std::string(fact));
         }
       });
-  report.hint = HintFor(reason, facts, target);
+  report.hint = PayloadOf(status, kHint);
+  if (report.hint.empty()) report.hint = HintFor(reason, facts, target);
   return report;
 }
 

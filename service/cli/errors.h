@@ -32,6 +32,9 @@ enum class ExitCode {
 absl::Status MakeFailure(ExitCode exit_code, absl::string_view text,
                          absl::string_view hint = "");
 
+// The same failure with another next step. OK stays OK.
+absl::Status WithHint(absl::Status status, absl::string_view hint);
+
 // How a call ended, with reason and AMQP code from its trailers and the named
 // resources from its status details. OK gives OK. To be called after the call
 // has finished.

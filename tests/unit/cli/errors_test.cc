@@ -83,5 +83,13 @@ TEST(Explain, PutsReasonAndCodeBehindTheTextAndTheVhostIntoTheHint) {
   EXPECT_EQ(report.hint, "declare it: kelpmq declare queue q --vhost v");
 }
 
+TEST(WithHint, TakesThePlaceOfTheReasonsOwn) {
+  const absl::Status refused = StatusOfItem(8, "QUEUE_FULL", "full", 0);
+  EXPECT_EQ(Explain(WithHint(refused, "wait"), {}).hint, "wait");
+  EXPECT_EQ(Explain(WithHint(refused, "wait"), {}).line,
+            Explain(refused, {}).line);
+  EXPECT_TRUE(WithHint(absl::OkStatus(), "wait").ok());
+}
+
 }  // namespace
 }  // namespace kelpmq::service::cli
