@@ -72,6 +72,7 @@ Consumer::Consumer(CallLoop* loop, std::shared_ptr<grpc::Channel> channel,
   for (const uint32_t queue : queues) {
     Subscription subscription;
     subscription.queue = queue;
+    subscription.meant_for = topology->meant_for(queue);
     subscription.last_sequence.resize(ledger->producers());
     subscriptions_.push_back(std::move(subscription));
   }
@@ -137,20 +138,16 @@ void Consumer::OnDelivery(absl::string_view encoded, int64_t now_ns) {
       consumer_id = reader.varint();
     }
   }
-  ++counters_->consumed;
   ++unacked_;
-  if (redelivered) ++counters_->redelivered;
-  if (consumer_id >= subscriptions_.size()) {
-    ++counters_->corrupt;
-    return;
-  }
+  if (consumer_id >= subscriptions_.size()) return OnUnknown();
   Subscription& subscription = subscriptions_[consumer_id];
-  const uint32_t meant_for = topology_->fans_out() ? 0 : subscription.queue;
-  const std::optional<Stamp> stamp = ReadStamp(BodyOf(message), meant_for);
+  const std::optional<Stamp> stamp =
+      ReadStamp(BodyOf(message), subscription.meant_for);
   if (!stamp.has_value() || stamp->producer >= ledger_->producers()) {
-    ++counters_->corrupt;
-    return;
+    return OnUnknown();
   }
+  ++counters_->consumed;
+  if (redelivered) ++counters_->redelivered;
   if (stamp->sent_ns != 0) {
     counters_->delivery_latency.Record(now_ns - stamp->sent_ns);
   }
@@ -165,6 +162,17 @@ void Consumer::OnDelivery(absl::string_view encoded, int64_t now_ns) {
     ++counters_->reordered;
   }
   last = std::max(last, stamp->sequence + 1);
+}
+
+void Consumer::OnUnknown() {
+  if (topology_->is_shared()) {
+    // Were it one of ours, damaged, then that one would be missed as lost.
+    ++counters_->strangers;
+    ++unacked_strangers_;
+    return;
+  }
+  ++counters_->consumed;
+  ++counters_->corrupt;
 }
 
 void Consumer::OnCancelled(absl::string_view encoded) {
@@ -201,8 +209,9 @@ void Consumer::AckIfDue() {
     if (!stream_.writable()) return;
     stream_.Write(AckRequest(last_tag_));
   }
-  counters_->acked += unacked_;
+  counters_->acked += unacked_ - unacked_strangers_;
   unacked_ = 0;
+  unacked_strangers_ = 0;
 }
 
 void Consumer::Flush() {

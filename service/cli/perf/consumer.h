@@ -43,6 +43,7 @@ class Consumer : private ClientStream::Events {
  private:
   struct Subscription {
     uint32_t queue = 0;
+    uint64_t meant_for = 0;
     // By producer, plus one; 0: none has come.
     std::vector<uint64_t> last_sequence;
   };
@@ -51,6 +52,7 @@ class Consumer : private ClientStream::Events {
   void OnWritable() override;
   void OnOver(const absl::Status& status) override;
   void OnDelivery(absl::string_view encoded, int64_t now_ns);
+  void OnUnknown();
   void OnCancelled(absl::string_view encoded);
   void OnSettled(absl::string_view encoded);
   grpc::ByteBuffer StartRequest(size_t index) const;
@@ -70,6 +72,7 @@ class Consumer : private ClientStream::Events {
   size_t started_ = 0;
   uint32_t ack_batch_;
   uint32_t unacked_ = 0;
+  uint32_t unacked_strangers_ = 0;  // of those
   uint64_t last_tag_ = 0;
   ClientStream stream_;
 };

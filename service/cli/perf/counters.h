@@ -13,6 +13,7 @@ struct Counters {
   uint64_t published = 0;
   uint64_t confirmed = 0;  // without those that failed
   uint64_t failed = 0;     // refused by the broker
+  uint64_t strangers = 0;  // of others, in a shared queue; not in `consumed`
   uint64_t unrouted = 0;   // taken, but no queue wanted them
   uint64_t consumed = 0;
   uint64_t acked = 0;  // with auto_ack: as consumed
@@ -22,7 +23,7 @@ struct Counters {
   uint64_t reordered = 0;
   uint64_t corrupt = 0;
 
-  absl::Status first_failure;  // of `failed`, or of a stream
+  absl::Status first_failure;  // what ends the load
 
   // From the moment a message was due to be sent, in nanoseconds.
   Histogram delivery_latency;

@@ -277,6 +277,7 @@ void LoadRun::Drain() {
   result_.published_total = counters_.published;
   result_.consumed_total = counters_.consumed;
   result_.failed = counters_.failed;
+  result_.strangers = counters_.strangers;
   result_.unrouted = counters_.unrouted;
   result_.redelivered = counters_.redelivered;
   result_.duplicated = counters_.duplicated;
@@ -290,7 +291,8 @@ void LoadRun::Drain() {
 }
 
 bool LoadRun::Stalled() {
-  const uint64_t seen = counters_.confirmed + counters_.consumed;
+  const uint64_t seen = counters_.confirmed + counters_.failed +
+                        counters_.consumed + counters_.strangers;
   const int64_t now_ns = SteadyNanos();
   if (seen != last_seen_ || last_seen_ns_ == 0) {
     last_seen_ = seen;

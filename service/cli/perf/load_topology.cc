@@ -33,8 +33,10 @@ void AddHeaders(uint32_t queue, uint32_t number,
 }  // namespace
 
 LoadTopology::LoadTopology(const LoadOptions& options)
-    : options_(options), fans_out_(options.exchange_type == "fanout") {
-  if (!options.use_queue.empty()) {
+    : options_(options),
+      fans_out_(options.exchange_type == "fanout"),
+      load_id_(std::random_device()()) {
+  if (is_shared()) {
     keys_.push_back({options.use_queue, "", 0});
     return;
   }
@@ -59,8 +61,7 @@ uint32_t LoadTopology::binding_count() const {
 }
 
 std::string LoadTopology::queue(uint32_t index) const {
-  return options_.use_queue.empty() ? absl::StrCat(queue_prefix_, index)
-                                    : options_.use_queue;
+  return is_shared() ? options_.use_queue : absl::StrCat(queue_prefix_, index);
 }
 
 absl::Status LoadTopology::DeclareExchange(Connection* connection) {
@@ -103,7 +104,7 @@ std::string LoadTopology::BindRequest(const std::string& vhost,
 }
 
 absl::Status LoadTopology::Declare(Connection* connection, CallLoop* loop) {
-  if (!options_.use_queue.empty()) return absl::OkStatus();
+  if (is_shared()) return absl::OkStatus();
   if (absl::Status status = DeclareExchange(connection); !status.ok()) {
     return status;
   }
@@ -125,7 +126,7 @@ absl::Status LoadTopology::Declare(Connection* connection, CallLoop* loop) {
 }
 
 absl::Status LoadTopology::Delete(Connection* connection, CallLoop* loop) {
-  if (!options_.use_queue.empty()) return absl::OkStatus();
+  if (is_shared()) return absl::OkStatus();
   // The bindings go with the exchange, which is faster than one by one.
   absl::Status status = CallMany(loop, connection->channel(),
                                  "/kelpmq.v1.TopologyService/DeleteExchange", 1,

@@ -9,6 +9,7 @@
 #include "service/cli/connection.h"
 #include "service/cli/perf/call_loop.h"
 #include "service/cli/perf/load_options.h"
+#include "service/cli/perf/stamp.h"
 
 namespace kelpmq::service::cli::perf {
 
@@ -34,6 +35,12 @@ class LoadTopology {
   const std::string& exchange() const { return exchange_; }
   std::string queue(uint32_t index) const;
   const std::vector<Key>& keys() const { return keys_; }
+  // What the stamp of a message says besides its body; queue 0 if to all.
+  uint64_t meant_for(uint32_t queue) const {
+    return MeantFor(load_id_, fans_out_ ? 0 : queue);
+  }
+  // The queue was there before: others' messages may be in it.
+  bool is_shared() const { return !options_.use_queue.empty(); }
   // Each message goes to every queue.
   bool fans_out() const { return fans_out_; }
 
@@ -44,6 +51,7 @@ class LoadTopology {
 
   const LoadOptions options_;
   const bool fans_out_;
+  const uint32_t load_id_;
   std::string exchange_;
   std::string queue_prefix_;
   std::vector<Key> keys_;

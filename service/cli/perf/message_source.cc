@@ -62,6 +62,7 @@ MessageSource::MessageSource(uint16_t producer, const LoadOptions& options,
   for (const LoadTopology::Key& key : topology->keys()) {
     Template parts;
     parts.queue = key.queue;
+    parts.meant_for = topology->meant_for(key.queue);
     parts.request = StringField(kRequestVhost, vhost) +
                     StringField(kRequestExchange, topology->exchange()) +
                     StringField(kRequestRoutingKey, key.routing_key);
@@ -110,7 +111,7 @@ grpc::ByteBuffer MessageSource::Encode(const Template& parts,
     out += item.size();
     std::memcpy(out, body_.data(), body_.size());
     stamp.sequence = sent_[parts.queue]++;
-    WriteStamp(stamp, parts.queue, out, body_.size());
+    WriteStamp(stamp, parts.meant_for, out, body_.size());
     out += body_.size();
   }
   const grpc::Slice owned(slice, grpc::Slice::STEAL_REF);

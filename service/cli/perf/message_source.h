@@ -38,6 +38,7 @@ class MessageSource {
     std::string item;     // from an item's first byte to its body
     std::string message;  // the same for the message of a PublishRequest
     uint32_t queue = 0;
+    uint64_t meant_for = 0;
   };
 
   grpc::ByteBuffer Encode(const Template& parts, const std::string& item,

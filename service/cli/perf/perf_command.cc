@@ -168,7 +168,9 @@ void AddRunOptions(CLI::App* command, PerfFlags* flags) {
   command
       ->add_option("--use-queue", load->use_queue,
                    "Use this queue by the default exchange, and declare "
-                   "nothing")
+                   "nothing. Takes out what is in it: messages that are not "
+                   "of this run count as strangers; what the queue refuses "
+                   "since it is full is counted too")
       ->type_name("NAME")
       ->group(kRunGroup);
 }

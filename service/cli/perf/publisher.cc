@@ -26,6 +26,12 @@ constexpr uint32_t kLast = 2;
 
 }  // namespace
 
+void Publisher::OnRefused(const absl::Status& status) {
+  ++counters_->failed;
+  if (!options_.use_queue.empty() && ReasonOf(status) == "QUEUE_FULL") return;
+  counters_->first_failure.Update(status);
+}
+
 StreamPublisher::StreamPublisher(CallLoop* loop,
                                  std::shared_ptr<grpc::Channel> channel,
                                  const LoadOptions& options,
@@ -92,17 +98,15 @@ void StreamPublisher::OnConfirmed(uint64_t first, uint64_t last,
 }
 
 void StreamPublisher::OnFailure(absl::string_view encoded) {
-  ++counters_->failed;
   --counters_->confirmed;  // its request counts as a whole
-  if (!counters_->first_failure.ok()) return;
   v1::PublishFailure failure;
-  if (!failure.ParseFromArray(encoded.data(),
-                              static_cast<int>(encoded.size()))) {
-    return;
+  if (failure.ParseFromArray(encoded.data(),
+                             static_cast<int>(encoded.size()))) {
+    OnRefused(StatusOfItem(failure.code(), failure.reason(), failure.message(),
+                           static_cast<int>(failure.amqp_code())));
+  } else {
+    OnRefused(MakeFailure(ExitCode::kFailed, "a message was refused"));
   }
-  counters_->first_failure =
-      StatusOfItem(failure.code(), failure.reason(), failure.message(),
-                   static_cast<int>(failure.amqp_code()));
 }
 
 void StreamPublisher::OnOver(const absl::Status& status) {
@@ -138,8 +142,7 @@ void UnaryPublisher::Pump() {
                      if (status.ok()) {
                        ++counters_->confirmed;
                      } else {
-                       ++counters_->failed;
-                       counters_->first_failure.Update(status);
+                       OnRefused(status);
                      }
                      counters_->confirm_latency.Record(SteadyNanos() - due_ns);
                      Pump();

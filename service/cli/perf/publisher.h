@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "service/cli/perf/call_loop.h"
@@ -61,6 +62,10 @@ class Publisher {
             unconfirmed_ + count <= options_.confirm_window) &&
            pacer_.DueAt(now_ns) <= now_ns;
   }
+
+  // Counts a message that the broker refused. That ends the load, unless it is
+  // what a bounded queue is for.
+  void OnRefused(const absl::Status& status);
 
   const LoadOptions options_;
   MessageSource source_;

@@ -94,6 +94,7 @@ Json JsonOf(const LoadResult& result) {
   json["published_total"] = result.published_total;
   json["consumed_total"] = result.consumed_total;
   json["failed"] = result.failed;
+  json["strangers"] = result.strangers;
   json["unrouted"] = result.unrouted;
   json["redelivered"] = result.redelivered;
   json["lost"] = result.lost;
@@ -155,7 +156,8 @@ void PrintReport(const LoadResult& result, Output* output) {
       Grouped(result.consumed_total), " consumed: ", Grouped(result.lost),
       " lost, ", Grouped(result.duplicated), " duplicated, ",
       Grouped(result.reordered), " reordered, ", Grouped(result.corrupt),
-      " corrupt, ", Grouped(result.failed), " refused"));
+      " corrupt, ", Grouped(result.failed), " refused",
+      result.strangers > 0 ? ", " + Count(result.strangers, "stranger") : ""));
 }
 
 }  // namespace kelpmq::service::cli::perf

@@ -44,8 +44,8 @@ uint64_t HashOf(const char* p, size_t size, uint64_t seed) {
   return Mix(hash, rest, kMultipliers[1]);
 }
 
-uint32_t ChecksumOf(const char* body, size_t size, uint32_t queue) {
-  const uint64_t seed = Mix(queue, Load64(body), kMultipliers[2]);
+uint32_t ChecksumOf(const char* body, size_t size, uint64_t meant_for) {
+  const uint64_t seed = Mix(meant_for, Load64(body), kMultipliers[2]);
   const uint64_t hash = HashOf(body + kTimeOffset, size - kTimeOffset, seed);
   return static_cast<uint32_t>(hash ^ (hash >> 32));
 }
@@ -60,22 +60,23 @@ void FillBody(char* body, size_t size) {
   }
 }
 
-void WriteStamp(const Stamp& stamp, uint32_t queue, char* body, size_t size) {
+void WriteStamp(const Stamp& stamp, uint64_t meant_for, char* body,
+                size_t size) {
   const uint64_t head = uint64_t{stamp.producer} << kSequenceBits |
                         (stamp.sequence & kSequenceMask);
   std::memcpy(body, &head, sizeof(head));
   if (size >= kTimedStampBytes) {
     std::memcpy(body + kTimeOffset, &stamp.sent_ns, sizeof(stamp.sent_ns));
   }
-  const uint32_t checksum = ChecksumOf(body, size, queue);
+  const uint32_t checksum = ChecksumOf(body, size, meant_for);
   std::memcpy(body + kChecksumOffset, &checksum, sizeof(checksum));
 }
 
-std::optional<Stamp> ReadStamp(absl::string_view body, uint32_t queue) {
+std::optional<Stamp> ReadStamp(absl::string_view body, uint64_t meant_for) {
   if (body.size() < kMinStampBytes) return std::nullopt;
   uint32_t checksum;
   std::memcpy(&checksum, body.data() + kChecksumOffset, sizeof(checksum));
-  if (checksum != ChecksumOf(body.data(), body.size(), queue)) {
+  if (checksum != ChecksumOf(body.data(), body.size(), meant_for)) {
     return std::nullopt;
   }
   Stamp stamp;

@@ -78,6 +78,24 @@ def test_text_for_people(kelpmq):
     assert "100 messages published, 100 consumed: 0 lost, 0 duplicated, 0 reordered" in out
 
 
+def test_messages_of_others_are_strangers(kelpmq, queue):
+    kelpmq("publish", "--routing-key", queue, "one", "two")
+    kelpmq("perf", "--json", "--use-queue", queue, "--consumers", "0", "--messages", "10")  # an earlier run
+    result = kelpmq("perf", "--json", "--use-queue", queue, "--messages", "1000").json
+    correct(result, 1000)
+    assert result["strangers"] == 12
+    kelpmq("publish", "--routing-key", queue, "one", "two")
+    assert ", 2 strangers" in kelpmq("perf", "--use-queue", queue, "--messages", "100").out
+
+
+def test_what_a_full_queue_refuses_is_counted(kelpmq, name):
+    kelpmq("declare", "queue", name, "--max-length", "100", "--overflow", "reject-publish")
+    for flags in ([], ["--unary"]):
+        result = kelpmq("perf", "--json", "--use-queue", name, "--messages", "1000", "--consumers", "0", *flags).json
+        assert result["failed"] == (900 if not flags else 1000)
+        assert result["published_total"] == 1000
+
+
 def test_soak_goes_through_its_variations(kelpmq):
     rounds = kelpmq("perf", "--json", "--soak", "2").json_lines
     assert rounds

@@ -36,7 +36,7 @@ TEST(MessageSource, EncodesBatchesAsProtobufWould) {
   for (int i = 0; i < 3; ++i) {
     const v1::Message& message = request.items(i).message();
     EXPECT_EQ(message.delivery_mode(), v1::DELIVERY_MODE_PERSISTENT);
-    const auto stamp = ReadStamp(message.body(), 0);
+    const auto stamp = ReadStamp(message.body(), topology.meant_for(0));
     ASSERT_TRUE(stamp.has_value());
     EXPECT_EQ(stamp->producer, 4);
     EXPECT_EQ(stamp->sequence, static_cast<uint64_t>(i));
@@ -53,7 +53,8 @@ TEST(MessageSource, EncodesSingleMessagesAsProtobufWould) {
   const auto request = Parsed<v1::PublishRequest>(source.NextMessage(99));
   EXPECT_EQ(request.message().body().size(), 2000u);
   EXPECT_EQ(request.message().headers().at("queue").int64_value(), 0);
-  EXPECT_TRUE(ReadStamp(request.message().body(), 0).has_value());
+  EXPECT_TRUE(
+      ReadStamp(request.message().body(), topology.meant_for(0)).has_value());
 }
 
 TEST(MessageSource, TakesTheKeysInTurnAndNumbersEachQueueApart) {
@@ -68,7 +69,8 @@ TEST(MessageSource, TakesTheKeysInTurnAndNumbersEachQueueApart) {
     const auto request =
         Parsed<v1::PublishStreamRequest>(source.NextBatch(1, 1));
     keys.push_back(request.routing_key());
-    const auto stamp = ReadStamp(request.items(0).message().body(), i % 2);
+    const auto stamp =
+        ReadStamp(request.items(0).message().body(), topology.meant_for(i % 2));
     ASSERT_TRUE(stamp.has_value());
     sequences.push_back(stamp->sequence);
   }

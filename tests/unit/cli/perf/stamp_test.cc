@@ -7,7 +7,7 @@
 namespace kelpmq::service::cli::perf {
 namespace {
 
-constexpr uint32_t kQueue = 7;
+constexpr uint64_t kQueue = MeantFor(/*load=*/5, /*queue=*/7);
 
 std::string Stamped(size_t size) {
   std::string body(size, '\0');
@@ -46,7 +46,11 @@ TEST(Stamp, IsRefusedWhenBytesAreMissing) {
 }
 
 TEST(Stamp, IsRefusedInAnotherQueue) {
-  EXPECT_FALSE(ReadStamp(Stamped(100), kQueue + 1).has_value());
+  EXPECT_FALSE(ReadStamp(Stamped(100), MeantFor(5, 8)).has_value());
+}
+
+TEST(Stamp, IsRefusedInAnotherLoad) {
+  EXPECT_FALSE(ReadStamp(Stamped(100), MeantFor(6, 7)).has_value());
 }
 
 }  // namespace
