@@ -199,6 +199,22 @@ CLI::Validator WholeNumber(uint64_t min, uint64_t max) {
       /*validator_desc=*/"");
 }
 
+CLI::Validator UpToAYear(Zero zero) {
+  constexpr absl::Duration kYear = absl::Hours(365 * 24);
+  return CLI::Validator(
+      [zero, kYear](std::string& text) -> std::string {
+        absl::Duration time;
+        if (ParseDuration(text, &time) && time <= kYear &&
+            (zero == Zero::kAllowed || time > absl::ZeroDuration())) {
+          return "";
+        }
+        return absl::StrCat("'", text, "' is no length of time",
+                            zero == Zero::kRefused ? " above 0" : "",
+                            ", of a year at most; try 5, 500ms or 1m");
+      },
+      /*validator_desc=*/"");
+}
+
 HelpFormatter::HelpFormatter() { column_width(kHelpColumn); }
 
 std::string HelpFormatter::make_help(const CLI::App* app, std::string name,

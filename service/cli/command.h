@@ -58,6 +58,10 @@ CLI::Option* AddDuration(CLI::App* command, const std::string& name,
 // floating-point numbers.
 CLI::Validator WholeNumber(uint64_t min, uint64_t max);
 
+// A check of a length of time: above 0, or 0 too, and at most a year.
+enum class Zero { kAllowed, kRefused };
+CLI::Validator UpToAYear(Zero zero);
+
 // --help that fits a terminal of 80 columns, with one blank line between groups
 // and with defaults and environment variables behind the descriptions instead
 // of before them.

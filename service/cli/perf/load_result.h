@@ -21,7 +21,7 @@ struct LatencySummary {
 // alone; the counts at the end are of the whole run.
 struct LoadResult {
   LoadOptions options;
-  double seconds = 0;  // that were measured
+  double seconds = 0;  // that were measured; 0: interrupted before
   bool interrupted = false;
 
   double published_per_second = 0;
@@ -38,11 +38,14 @@ struct LoadResult {
   std::optional<double> foreign_cpu_cores;
   std::optional<uint64_t> server_rss_bytes;
   std::optional<double> bytes_per_queued_message;  // and queued messages
+  bool memory_was_reused = false;                  // why the last is not known
 
   uint64_t published_total = 0;
   uint64_t consumed_total = 0;
   uint64_t failed = 0;     // refused by a full queue
   uint64_t strangers = 0;  // of others, in the queue that was to be used
+  // Confirmed but not waited for, since there was an interrupt.
+  uint64_t not_awaited = 0;
   uint64_t unrouted = 0;
   uint64_t redelivered = 0;
   uint64_t lost = 0;

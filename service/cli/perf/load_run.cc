@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "service/cli/perf/call_loop.h"
@@ -18,6 +19,7 @@
 #include "service/cli/perf/load_topology.h"
 #include "service/cli/perf/process_usage.h"
 #include "service/cli/perf/publisher.h"
+#include "service/cli/perf/queued_memory.h"
 #include "service/cli/text.h"
 
 namespace kelpmq::service::cli::perf {
@@ -26,6 +28,8 @@ namespace {
 constexpr int64_t kProgressIntervalNs = 500'000'000;
 // How often, at the least, it is looked whether to stop.
 constexpr int64_t kLookIntervalNs = 50'000'000;
+// Requests a second of one producer: time between them is still countable.
+constexpr double kSlowestPace = 1e-6;
 
 // Everything that rates are made of, at one moment.
 struct Moment {
@@ -62,7 +66,7 @@ class LoadRun {
         ledger_(options.queues, options.producers) {}
 
   absl::StatusOr<LoadResult> Run() {
-    absl::Status status = topology_.Declare(connection_, &loop_);
+    absl::Status status = Declare();
     if (status.ok()) status = Measure();
     CloseStreams();
     status.Update(topology_.Delete(connection_, &loop_));
@@ -71,6 +75,7 @@ class LoadRun {
   }
 
  private:
+  absl::Status Declare();
   absl::Status Measure();
   void StartPublishers();
   absl::Status StartConsumers();
@@ -82,14 +87,16 @@ class LoadRun {
   // Runs the streams until `done`, or time is over, or a stop is due.
   template <typename Done>
   void RunUntil(int64_t end_ns, Done done);
-  // Until all that was confirmed has come out of its queues.
+  // Until all that was confirmed has come out of its queues, or an interrupt.
   void Drain();
+  void FillCounts(bool is_cut_short);
   Moment Now() const;
   void ShowProgress(int64_t now_ns);
 
-  bool stopped() const {
-    return control_.stop != nullptr && control_.stop->load();
+  int interrupts() const {
+    return control_.interrupts != nullptr ? control_.interrupts->load() : 0;
   }
+  bool stopped() const { return interrupts() > 0; }
   int64_t patience_ns() const {
     return absl::ToInt64Nanoseconds(connection_->timeout());
   }
@@ -129,6 +136,14 @@ class LoadRun {
   int64_t next_progress_ns_ = 0;
   Moment last_shown_;
 };
+
+absl::Status LoadRun::Declare() {
+  absl::Status status = topology_.Declare(connection_, &loop_);
+  if (!absl::IsPermissionDenied(status)) return status;
+  return WithHint(std::move(status),
+                  "perf --help tells which names it declares; or give it a "
+                  "queue that is there: --use-queue NAME");
+}
 
 void LoadRun::StartPublishers() {
   for (uint32_t i = 0; i < options_.producers; ++i) {
@@ -188,7 +203,8 @@ absl::Status LoadRun::StartConsumers() {
 void LoadRun::PublishAll(uint64_t messages, double rate) {
   const auto producers = static_cast<double>(publishers_.size());
   const double batch = options_.unary ? 1 : options_.batch;
-  const double per_second = rate / producers / batch;
+  const double per_second =
+      rate > 0 ? std::max(rate / producers / batch, kSlowestPace) : 0;
   const int64_t now_ns = SteadyNanos();
   for (size_t i = 0; i < publishers_.size(); ++i) {
     // Producers take turns within an interval, and leave over nothing.
@@ -220,25 +236,30 @@ absl::Status LoadRun::Measure() {
   status = StartConsumers();
   if (!status.ok()) return status;
 
+  result_.options = options_;
   const bool counted = options_.messages > 0;
-  PublishAll(counted ? options_.messages : std::numeric_limits<int64_t>::max(),
-             options_.rate);
+  if (!stopped()) {
+    PublishAll(
+        counted ? options_.messages : std::numeric_limits<int64_t>::max(),
+        options_.rate);
+  }
   if (!counted) {
     RunUntil(SteadyNanos() + absl::ToInt64Nanoseconds(options_.warmup),
              [] { return false; });
   }
   counters_.delivery_latency.Clear();
   counters_.confirm_latency.Clear();
-  const Moment begin = Now();
-  if (counted) {
-    RunUntil(std::numeric_limits<int64_t>::max(),
-             [this] { return complete() || Stalled(); });
-  } else {
-    RunUntil(begin.now_ns + absl::ToInt64Nanoseconds(options_.duration),
-             [] { return false; });
+  if (!stopped()) {
+    const Moment begin = Now();
+    if (counted) {
+      RunUntil(std::numeric_limits<int64_t>::max(),
+               [this] { return complete() || Stalled(); });
+    } else {
+      RunUntil(begin.now_ns + absl::ToInt64Nanoseconds(options_.duration),
+               [] { return false; });
+    }
+    FillResult(begin, Now());
   }
-  FillResult(begin, Now());
-  result_.interrupted = stopped();
   Drain();
   if (failed()) return counters_.first_failure;
   if (consumers_.empty()) CountQueued(empty);
@@ -259,9 +280,8 @@ void LoadRun::RunUntil(int64_t end_ns, Done done) {
     }
     const int64_t now_ns = SteadyNanos();
     loop_.RunOne(std::min({due_ns, end_ns, now_ns + kLookIntervalNs}));
-    if (now_ns >= end_ns || done() || failed()) return;
+    if (now_ns >= end_ns || done() || failed() || stopped()) return;
     if (now_ns >= next_look_ns) {
-      if (stopped()) return;
       ShowProgress(now_ns);
       next_look_ns = now_ns + kLookIntervalNs;
     }
@@ -270,10 +290,23 @@ void LoadRun::RunUntil(int64_t end_ns, Done done) {
 
 void LoadRun::Drain() {
   for (const auto& publisher : publishers_) publisher->Stop();
-  while (!failed() && !complete() && !Stalled()) {
+  const int enough = stopped() ? 2 : 1;
+  if (stopped() && control_.on_progress) {
+    control_.on_progress(
+        "interrupted; waits for what is queued, unless there is another "
+        "Ctrl-C");
+  }
+  bool is_cut_short = false;
+  while (!failed() && !complete() && !Stalled() && !is_cut_short) {
     loop_.RunOne(SteadyNanos() + kLookIntervalNs);
+    is_cut_short = interrupts() >= enough;
   }
   for (const auto& consumer : consumers_) consumer->Flush();
+  result_.interrupted = stopped();
+  FillCounts(is_cut_short);
+}
+
+void LoadRun::FillCounts(bool is_cut_short) {
   result_.published_total = counters_.published;
   result_.consumed_total = counters_.consumed;
   result_.failed = counters_.failed;
@@ -286,7 +319,8 @@ void LoadRun::Drain() {
   if (!consumers_.empty()) {
     const uint64_t expected = Expected() + counters_.unrouted;
     const uint64_t received = Received();
-    result_.lost = expected > received ? expected - received : 0;
+    const uint64_t missing = expected > received ? expected - received : 0;
+    (is_cut_short ? result_.not_awaited : result_.lost) = missing;
   }
 }
 
@@ -329,7 +363,8 @@ void LoadRun::CloseStreams() {
   bool cancelled = false;
   while (!all_over()) {
     const int64_t now_ns = SteadyNanos();
-    if (now_ns >= give_up_ns && !std::exchange(cancelled, true)) {
+    const bool is_enough = now_ns >= give_up_ns || interrupts() > 1;
+    if (is_enough && !std::exchange(cancelled, true)) {
       for (const auto& publisher : publishers_) publisher->Cancel();
       for (const auto& consumer : consumers_) consumer->Cancel();
     }
@@ -358,7 +393,6 @@ void LoadRun::FillResult(const Moment& begin, const Moment& end) {
   const auto rate = [seconds](uint64_t first, uint64_t last) {
     return static_cast<double>(last - first) / seconds;
   };
-  result_.options = options_;
   result_.seconds = seconds;
   result_.published_per_second = rate(begin.published, end.published);
   result_.confirmed_per_second = rate(begin.confirmed, end.confirmed);
@@ -387,9 +421,9 @@ void LoadRun::CountQueued(const Moment& empty) {
       !empty.server_rss.has_value()) {
     return;
   }
-  const auto growth = static_cast<double>(*full.server_rss) -
-                      static_cast<double>(*empty.server_rss);
-  result_.bytes_per_queued_message = growth / static_cast<double>(queued);
+  result_.bytes_per_queued_message = BytesPerQueuedMessage(
+      *empty.server_rss, *full.server_rss, queued, options_.size);
+  result_.memory_was_reused = !result_.bytes_per_queued_message.has_value();
 }
 
 void LoadRun::ShowProgress(int64_t now_ns) {

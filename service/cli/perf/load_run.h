@@ -13,8 +13,9 @@
 namespace kelpmq::service::cli::perf {
 
 struct LoadControl {
-  // Set from any thread: ends the run early, in order. Must outlive it.
-  const std::atomic<bool>* stop = nullptr;
+  // Raised from any thread, must outlive the run. 1 ends the measurement, and
+  // once that is over the wait for what is still queued; 2 ends both.
+  const std::atomic<int>* interrupts = nullptr;
   // Told twice a second how things go, in one line; may be empty.
   std::function<void(const std::string& line)> on_progress;
 };

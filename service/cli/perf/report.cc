@@ -17,10 +17,7 @@ using Json = nlohmann::ordered_json;
 // Above this, other processes had a noticeable part of the machine.
 constexpr double kNoisyForeignCores = 0.3;
 
-template <typename Number>
-Json OrNull(const std::optional<Number>& number) {
-  return number.has_value() ? Json(*number) : Json(nullptr);
-}
+constexpr Table::Align kRight = Table::Align::kRight;
 
 double Rounded(double number, double digits) {
   const double scale = std::pow(10, digits);
@@ -72,40 +69,7 @@ void AddLatency(const char* name, const LatencySummary& latency, Table* table) {
                  Milliseconds(latency.max_us)});
 }
 
-}  // namespace
-
-Json JsonOf(const LoadResult& result) {
-  Json json;
-  json["settings"] = SettingsJson(result.options);
-  json["seconds"] = Rounded(result.seconds, 3);
-  json["interrupted"] = result.interrupted;
-  json["published_per_second"] = Rounded(result.published_per_second, 1);
-  json["confirmed_per_second"] = Rounded(result.confirmed_per_second, 1);
-  json["consumed_per_second"] = Rounded(result.consumed_per_second, 1);
-  json["acked_per_second"] = Rounded(result.acked_per_second, 1);
-  json["messages"] = result.messages;
-  json["latency_us"] = LatencyJson(result.latency);
-  json["confirm_latency_us"] = LatencyJson(result.confirm_latency);
-  json["client_cpu_seconds"] = Rounded(result.client_cpu_seconds, 2);
-  json["server_cpu_seconds"] = OrNull(result.server_cpu_seconds);
-  json["foreign_cpu_cores"] = OrNull(result.foreign_cpu_cores);
-  json["server_rss_bytes"] = OrNull(result.server_rss_bytes);
-  json["bytes_per_queued_message"] = OrNull(result.bytes_per_queued_message);
-  json["published_total"] = result.published_total;
-  json["consumed_total"] = result.consumed_total;
-  json["failed"] = result.failed;
-  json["strangers"] = result.strangers;
-  json["unrouted"] = result.unrouted;
-  json["redelivered"] = result.redelivered;
-  json["lost"] = result.lost;
-  json["duplicated"] = result.duplicated;
-  json["reordered"] = result.reordered;
-  json["corrupt"] = result.corrupt;
-  return json;
-}
-
-void PrintReport(const LoadResult& result, Output* output) {
-  constexpr Table::Align kRight = Table::Align::kRight;
+void PrintRates(const LoadResult& result, Output* output) {
   Table rates({{"PUBLISHED/S", kRight},
                {"CONFIRMED/S", kRight},
                {"CONSUMED/S", kRight},
@@ -114,6 +78,9 @@ void PrintReport(const LoadResult& result, Output* output) {
       {Whole(result.published_per_second), Whole(result.confirmed_per_second),
        Whole(result.consumed_per_second), Whole(result.acked_per_second)});
   output->PrintTable(rates);
+}
+
+void PrintLatencies(const LoadResult& result, Output* output) {
   if (result.latency.count + result.confirm_latency.count > 0) {
     output->PrintLine("");
     Table latencies({{"LATENCY, MS"},
@@ -125,16 +92,23 @@ void PrintReport(const LoadResult& result, Output* output) {
     AddLatency("to confirm", result.confirm_latency, &latencies);
     output->PrintTable(latencies);
   }
+}
+
+void PrintUsage(const LoadResult& result, Output* output) {
   output->PrintLine("");
   std::string cpu = absl::StrFormat("CPU seconds in %.1f s: client %.2f",
                                     result.seconds, result.client_cpu_seconds);
   if (result.server_cpu_seconds.has_value()) {
     absl::StrAppendFormat(
-        &cpu, ", server %.2f (%s messages each)", *result.server_cpu_seconds,
+        &cpu, ", server %.2f (%s messages per CPU second)",
+        *result.server_cpu_seconds,
         Whole(static_cast<double>(std::max(result.messages, result.consumed)) /
               std::max(*result.server_cpu_seconds, 0.01)));
   }
   output->PrintLine(cpu);
+  if (result.options.server_pid == 0) {
+    output->PrintLine("--server-pid PID adds CPU and memory of the broker");
+  }
   if (result.foreign_cpu_cores.has_value()) {
     output->PrintLine(absl::StrFormat(
         "other processes: %.2f cores%s", *result.foreign_cpu_cores,
@@ -150,14 +124,83 @@ void PrintReport(const LoadResult& result, Output* output) {
   if (result.bytes_per_queued_message.has_value()) {
     output->PrintLine(absl::StrFormat("bytes per queued message: %.1f",
                                       *result.bytes_per_queued_message));
+  } else if (result.memory_was_reused) {
+    output->PrintLine(
+        "bytes per queued message: unknown (the broker had freed memory to "
+        "use)");
   }
-  output->PrintLine(absl::StrCat(
+}
+
+void PrintCounts(const LoadResult& result, Output* output) {
+  std::string line = absl::StrCat(
       Count(result.published_total, "message"), " published, ",
       Grouped(result.consumed_total), " consumed: ", Grouped(result.lost),
       " lost, ", Grouped(result.duplicated), " duplicated, ",
       Grouped(result.reordered), " reordered, ", Grouped(result.corrupt),
-      " corrupt, ", Grouped(result.failed), " refused",
-      result.strangers > 0 ? ", " + Count(result.strangers, "stranger") : ""));
+      " corrupt, ", Grouped(result.failed), " refused");
+  if (result.strangers > 0) {
+    absl::StrAppend(&line, ", ", Count(result.strangers, "stranger"));
+  }
+  if (result.not_awaited > 0) {
+    absl::StrAppend(&line, ", ", Grouped(result.not_awaited), " not awaited");
+  }
+  output->PrintLine(line);
+}
+
+}  // namespace
+
+Json JsonOf(const LoadResult& result) {
+  Json json;
+  const auto rounded = [](const std::optional<double>& number, double digits) {
+    return number.has_value() ? Json(Rounded(*number, digits)) : Json(nullptr);
+  };
+  json["settings"] = SettingsJson(result.options);
+  json["seconds"] = Rounded(result.seconds, 3);
+  json["interrupted"] = result.interrupted;
+  json["published_per_second"] = Rounded(result.published_per_second, 1);
+  json["confirmed_per_second"] = Rounded(result.confirmed_per_second, 1);
+  json["consumed_per_second"] = Rounded(result.consumed_per_second, 1);
+  json["acked_per_second"] = Rounded(result.acked_per_second, 1);
+  json["messages"] = result.messages;
+  json["latency_us"] = LatencyJson(result.latency);
+  json["confirm_latency_us"] = LatencyJson(result.confirm_latency);
+  json["client_cpu_seconds"] = Rounded(result.client_cpu_seconds, 3);
+  json["server_cpu_seconds"] = rounded(result.server_cpu_seconds, 3);
+  json["foreign_cpu_cores"] = rounded(result.foreign_cpu_cores, 3);
+  json["server_rss_bytes"] = result.server_rss_bytes.has_value()
+                                 ? Json(*result.server_rss_bytes)
+                                 : Json(nullptr);
+  json["bytes_per_queued_message"] =
+      rounded(result.bytes_per_queued_message, 1);
+  json["published_total"] = result.published_total;
+  json["consumed_total"] = result.consumed_total;
+  json["failed"] = result.failed;
+  json["strangers"] = result.strangers;
+  json["not_awaited"] = result.not_awaited;
+  json["unrouted"] = result.unrouted;
+  json["redelivered"] = result.redelivered;
+  json["lost"] = result.lost;
+  json["duplicated"] = result.duplicated;
+  json["reordered"] = result.reordered;
+  json["corrupt"] = result.corrupt;
+  return json;
+}
+
+void PrintReport(const LoadResult& result, Output* output) {
+  if (result.interrupted && result.seconds == 0) {
+    output->PrintLine("interrupted before anything was measured");
+  } else {
+    PrintRates(result, output);
+    PrintLatencies(result, output);
+    PrintUsage(result, output);
+    if (result.interrupted) {
+      output->PrintLine(
+          absl::StrFormat("interrupted: these are figures of "
+                          "%.1f s",
+                          result.seconds));
+    }
+  }
+  PrintCounts(result, output);
 }
 
 }  // namespace kelpmq::service::cli::perf

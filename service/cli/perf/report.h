@@ -9,7 +9,7 @@
 namespace kelpmq::service::cli::perf {
 
 // For programs. What is not known (it needs --server-pid, or a body of 20
-// bytes) is null.
+// bytes) is null; rates are of no time, and 0, if interrupted before.
 nlohmann::ordered_json JsonOf(const LoadResult& result);
 
 // For people.

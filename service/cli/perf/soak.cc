@@ -81,7 +81,7 @@ absl::Status RunSoak(const LoadOptions& options, absl::Duration duration,
       std::clamp(duration / kRounds, kShortestRound, kLongestRound);
   uint64_t messages = 0;
   size_t next = 0;
-  while (SteadyNanos() < end_ns && !control.stop->load()) {
+  while (SteadyNanos() < end_ns && control.interrupts->load() == 0) {
     const Variation& variation = kVariations[next++ % kRounds];
     LoadOptions one = options;
     variation.apply(&one);
@@ -106,14 +106,15 @@ absl::Status RunSoak(const LoadOptions& options, absl::Duration duration,
           absl::StrCat("the round '", variation.name, "' had ", result->lost,
                        " messages lost, ", result->duplicated, " duplicated, ",
                        result->reordered, " reordered, ", result->corrupt,
-                       " corrupt, ", result->failed, " refused"));
+                       " corrupt"));
     }
   }
   if (!output->json()) {
-    output->PrintLine(absl::StrCat(Count(next, "round"), ", ",
-                                   Count(messages, "message"),
-                                   ": every one came once, whole and in "
-                                   "order"));
+    output->PrintLine(
+        absl::StrCat(Count(next, "round"), ", ", Count(messages, "message"),
+                     ": every one came once, whole and in "
+                     "order",
+                     control.interrupts->load() > 0 ? "; interrupted" : ""));
   }
   return absl::OkStatus();
 }

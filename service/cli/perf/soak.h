@@ -14,7 +14,7 @@ namespace kelpmq::service::cli::perf {
 // settings (sizes, batches, queues, types of exchange), from the declaration to
 // the deletion, so that what is never freed adds up. Prints a line for each,
 // JSON or text. Ends early, with an error, once a message is lost, duplicated,
-// reordered, corrupt or refused.
+// reordered, corrupt or refused; and in order, once interrupted.
 absl::Status RunSoak(const LoadOptions& options, absl::Duration duration,
                      Connection* connection, Output* output,
                      const LoadControl& control);

@@ -98,7 +98,8 @@ class Figures:
         return Row(figure, starred, getattr(median_of, of), target, False, unit, median_of.void)
 
     def memory(self, figure: str, name: str, target: float) -> Row:
-        values = [sample.extra["bytes_per_queued_message"] for sample in self._samples.get(name, [])]
+        values = [value for sample in self._samples.get(name, [])
+                  if (value := sample.extra["bytes_per_queued_message"]) is not None]
         return Row(figure, True, statistics.median(values) if values else None, target, False, "bytes")
 
 

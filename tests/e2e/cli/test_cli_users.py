@@ -104,6 +104,17 @@ def test_perf_logs_in(as_root):
     assert as_root("perf", "--seconds", "0.2", "--json").json
 
 
+def test_perf_tells_who_may_not_declare_what_to_do(as_root, name):
+    as_root("user", "put", name, KELPMQ_NEW_PASSWORD="secret")
+    as_root("permission", "set", name, "--write", ".*", "--read", ".*")
+    as_root("declare", "queue", name)
+    as_them = {"KELPMQ_USER": name, "KELPMQ_PASSWORD": "secret", "KELPMQ_PASSWORD_FILE": ""}
+    refused = as_root("perf", "--messages", "10", code=1, **as_them)
+    assert "ACCESS_REFUSED" in refused.err
+    assert "--use-queue NAME" in refused.err
+    assert as_root("perf", "--messages", "10", "--use-queue", name, "--json", **as_them).json["lost"] == 0
+
+
 def test_a_hash_takes_the_place_of_a_password(as_root, kelpmq, name):
     made = kelpmq("hash-password", stdin="secret\n").out.strip()
     assert made.startswith("$argon2id$") and made != kelpmq("hash-password", stdin="secret\n").out.strip()
