@@ -69,7 +69,8 @@ def test_logging_in_and_not(as_root, name, tmp_path):
     as_root("status", "--user", "root", **by_variable)
     assert "has no password" in as_root("status", "--user", "root", code=64, **anybody).err
     assert "a user and a token" in as_root("status", code=64, KELPMQ_TOKEN="t").err
-    assert "/none" in as_root("status", "--password-file", "/none", code=64).err
+    for command in (["status"], ["consume", "q"], ["perf"]):
+        assert "/none" in as_root(*command, "--password-file", "/none", code=64).err
 
 
 def test_an_address_may_say_who_calls(kelpmq, guarded, name):
