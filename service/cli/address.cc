@@ -99,6 +99,7 @@ absl::StatusOr<Address> ParseUrl(const std::string& url) {
     if (!host.empty() || path.empty()) {
       return NoAddress(url, "write kelpmq+unix:///PATH");
     }
+    address.tls = false;
     address.target = absl::StrCat("unix:", Decoded(path));
     return address;
   }

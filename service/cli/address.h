@@ -1,6 +1,7 @@
 #ifndef KELPMQ_SERVICE_CLI_ADDRESS_H_
 #define KELPMQ_SERVICE_CLI_ADDRESS_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -9,8 +10,8 @@ namespace kelpmq::service::cli {
 
 // Where a broker is, and what else its address says.
 struct Address {
-  std::string target;  // HOST:PORT or unix:/path, as gRPC takes it
-  bool tls = false;
+  std::string target;       // HOST:PORT or unix:/path, as gRPC takes it
+  std::optional<bool> tls;  // nullopt: it is no URL, and does not say
   // Empty: it does not say.
   std::string user;
   std::string password;

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "service/cli/address.h"
 #include "service/cli/text.h"
 
 namespace kelpmq::service::cli {
@@ -19,52 +18,50 @@ constexpr size_t kHelpWidth = 80;
 // Where descriptions begin: past the names of most options and their values.
 constexpr size_t kHelpColumn = 32;
 
-// Takes an address apart. Options of the same meaning come later, and win.
-void SetAddress(const std::string& text, ConnectionOptions* connection) {
-  absl::StatusOr<Address> address = ParseAddress(text);
-  if (!address.ok()) {
-    throw CLI::ValidationError("--address",
-                               std::string(address.status().message()));
-  }
-  connection->address = std::move(address->target);
-  connection->tls.enabled = address->tls;
-  connection->login.address_user = std::move(address->user);
-  connection->login.address_password = std::move(address->password);
-  connection->vhost = std::move(address->vhost);
+// A variable is named in the description, not to CLI11, which would take its
+// value for one of the command line: Resolve tells the two apart.
+CLI::Option* AddSetting(CLI::App* command, const std::string& name,
+                        std::optional<std::string>* value,
+                        const std::string& type, const std::string& variable,
+                        const std::string& description) {
+  return command
+      ->add_option(name, *value, absl::StrCat(description, " [", variable, "]"))
+      ->type_name(type);
 }
 
 // How the broker knows who calls, and the caller that it is the broker.
-void AddCredentialFlags(CLI::App* command, ClientFlags* flags) {
-  const auto add = [command](const std::string& name, std::string* value,
-                             const std::string& type,
-                             const std::string& variable,
-                             const std::string& description) {
-    command->add_option(name, *value, description)
-        ->type_name(type)
-        ->envname(variable)
-        ->group(kSecurityGroup);
-  };
-  LoginOptions* const login = &flags->connection.login;
-  add("--user", &login->user, "NAME", "KELPMQ_USER",
+void AddCredentialFlags(CLI::App* command, ConnectionSettings* settings) {
+  const auto add =
+      [command](const std::string& name, std::optional<std::string>* value,
+                const std::string& type, const std::string& variable,
+                const std::string& description) {
+        AddSetting(command, name, value, type, variable, description)
+            ->group(kSecurityGroup);
+      };
+  add("--user", &settings->user, "NAME", "KELPMQ_USER",
       "User to log in as; the password comes from KELPMQ_PASSWORD or "
       "--password-file");
-  add("--password-file", &login->password_file, "FILE", "KELPMQ_PASSWORD_FILE",
+  add("--password-file", &settings->password_file, "FILE",
+      "KELPMQ_PASSWORD_FILE",
       "File with the user's password in its first line");
-  add("--token-file", &login->token_file, "FILE", "KELPMQ_TOKEN_FILE",
+  add("--token-file", &settings->token_file, "FILE", "KELPMQ_TOKEN_FILE",
       "File with a token to log in with; or the token itself in KELPMQ_TOKEN");
-  TlsOptions* const tls = &flags->connection.tls;
   command
-      ->add_flag("--tls", tls->enabled,
-                 "Connect by TLS; --tls-ca and --tls-server-name imply it")
-      ->envname("KELPMQ_TLS")
+      ->add_flag_function(
+          "--tls",
+          [settings](std::int64_t count) { settings->tls = count > 0; },
+          "Connect by TLS; --tls-ca and --tls-server-name imply it "
+          "[KELPMQ_TLS]")
       ->group(kSecurityGroup);
-  add("--tls-ca", &tls->ca, "FILE", "KELPMQ_TLS_CA",
+  add("--tls-ca", &settings->tls_ca, "FILE", "KELPMQ_TLS_CA",
       "Certificates of those who may vouch for the broker (default: the "
       "system's)");
-  add("--tls-cert", &tls->certificate, "FILE", "KELPMQ_TLS_CERT",
+  add("--tls-cert", &settings->tls_cert, "FILE", "KELPMQ_TLS_CERT",
       "Own certificate, for a broker that asks for one");
-  add("--tls-key", &tls->key, "FILE", "KELPMQ_TLS_KEY", "Its private key");
-  add("--tls-server-name", &tls->server_name, "NAME", "KELPMQ_TLS_SERVER_NAME",
+  add("--tls-key", &settings->tls_key, "FILE", "KELPMQ_TLS_KEY",
+      "Its private key");
+  add("--tls-server-name", &settings->tls_server_name, "NAME",
+      "KELPMQ_TLS_SERVER_NAME",
       "Name that the broker's certificate must have (default: that of the "
       "address)");
 }
@@ -82,32 +79,23 @@ bool ParseDuration(const std::string& text, absl::Duration* duration) {
 }  // namespace
 
 void AddClientFlags(CLI::App* command, ClientFlags* flags, VhostFlag vhost) {
-  command
-      ->add_option_function<std::string>(
-          "--address",
-          [connection = &flags->connection](const std::string& text) {
-            SetAddress(text, connection);
-          },
-          "Where the broker listens: HOST:PORT, unix:/path or "
-          "kelpmq://USER@HOST:PORT/VHOST, kelpmqs:// with TLS (default "
-          "127.0.0.1:50672)")
-      ->type_name("ADDRESS")
-      ->envname("KELPMQ_ADDRESS")
+  ConnectionSettings* const settings = &flags->connection;
+  AddSetting(command, "--address", &settings->address, "ADDRESS",
+             "KELPMQ_ADDRESS",
+             "Where the broker listens: HOST:PORT, unix:/path or "
+             "kelpmq://USER@HOST:PORT/VHOST, kelpmqs:// with TLS (default "
+             "127.0.0.1:50672)")
       ->group(kConnectionGroup);
   if (vhost == VhostFlag::kYes) {
-    command
-        ->add_option("--vhost", flags->connection.vhost,
-                     "Virtual host to work in (default /)")
-        ->type_name("NAME")
-        ->envname("KELPMQ_VHOST")
+    AddSetting(command, "--vhost", &settings->vhost, "NAME", "KELPMQ_VHOST",
+               "Virtual host to work in (default /)")
         ->group(kConnectionGroup);
   }
-  AddCredentialFlags(command, flags);
-  AddDuration(
-      command, "--timeout", &flags->connection.timeout,
-      absl::StrCat("Longest wait for an answer of the broker: 5, "
-                   "500ms, 1m (default ",
-                   absl::FormatDuration(flags->connection.timeout), ")"))
+  AddCredentialFlags(command, settings);
+  AddDuration(command, "--timeout", &settings->timeout,
+              absl::StrCat("Longest wait for an answer of the broker: 5, "
+                           "500ms, 1m (default ",
+                           absl::FormatDuration(settings->timeout), ")"))
       ->group(kConnectionGroup);
   command->add_flag("--json", flags->output.json, "Print JSON, for programs")
       ->group(kConnectionGroup);
@@ -123,7 +111,10 @@ void AddClientFlags(CLI::App* command, ClientFlags* flags, VhostFlag vhost) {
 int RunConnected(const ClientFlags& flags,
                  const std::function<absl::Status(Connection*, Output*)>& run) {
   Output output(flags.output);
-  Connection connection(flags.connection);
+  const absl::StatusOr<ConnectionOptions> options =
+      Resolve(flags.connection, &EnvironmentVariable);
+  if (!options.ok()) return output.Finish(options.status(), Target());
+  Connection connection(*options);
   const absl::Status status = connection.status().ok()
                                   ? run(&connection, &output)
                                   : connection.status();

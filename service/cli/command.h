@@ -12,13 +12,14 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "service/cli/connection.h"
+#include "service/cli/connection_settings.h"
 #include "service/cli/output.h"
 
 namespace kelpmq::service::cli {
 
 // Flags that every client command has: where the broker is, how to print.
 struct ClientFlags {
-  ConnectionOptions connection;
+  ConnectionSettings connection;
   OutputOptions output;
 };
 
@@ -84,8 +85,8 @@ class HelpFormatter : public CLI::Formatter {
 };
 
 // Calls `run` with a connection (which does nothing before its first call) and
-// an output made from the flags, and reports what it returns, or why there is
-// no connection. Gives the process's exit code.
+// an output made from the flags and the environment, and reports what it
+// returns, or why there is no connection. Gives the process's exit code.
 int RunConnected(const ClientFlags& flags,
                  const std::function<absl::Status(Connection*, Output*)>& run);
 

@@ -4,7 +4,6 @@
 #include <grpcpp/support/client_interceptor.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -37,14 +36,11 @@ absl::StatusOr<std::string> ReadFile(absl::string_view option,
   return content.str();
 }
 
-// The first line of the file, or the variable if no file is named.
+// The first line of the file, or the secret itself if no file is named.
 absl::StatusOr<std::string> ReadSecret(absl::string_view option,
                                        const std::string& path,
-                                       const char* variable) {
-  if (path.empty()) {
-    const char* const value = std::getenv(variable);
-    return std::string(value == nullptr ? "" : value);
-  }
+                                       const std::string& secret) {
+  if (path.empty()) return secret;
   absl::StatusOr<std::string> content = ReadFile(option, path);
   if (!content.ok()) return content.status();
   content->resize(std::min(content->size(), content->find('\n')));
@@ -53,12 +49,10 @@ absl::StatusOr<std::string> ReadSecret(absl::string_view option,
 }
 
 absl::StatusOr<std::string> ReadAuthorization(const LoginOptions& login) {
-  absl::StatusOr<std::string> token =
-      ReadSecret("--token-file", login.token_file, "KELPMQ_TOKEN");
+  const absl::StatusOr<std::string> token =
+      ReadSecret("--token-file", login.token_file, login.token);
   if (!token.ok()) return token.status();
-  const std::string& user =
-      login.user.empty() ? login.address_user : login.user;
-  if (user.empty()) {
+  if (login.user.empty()) {
     return token->empty() ? "" : absl::StrCat("Bearer ", *token);
   }
   if (!token->empty()) {
@@ -67,22 +61,17 @@ absl::StatusOr<std::string> ReadAuthorization(const LoginOptions& login) {
                        "give one of --user and --token-file, and look for "
                        "KELPMQ_USER and KELPMQ_TOKEN in the environment");
   }
-  absl::StatusOr<std::string> password =
-      ReadSecret("--password-file", login.password_file, "KELPMQ_PASSWORD");
+  const absl::StatusOr<std::string> password =
+      ReadSecret("--password-file", login.password_file, login.password);
   if (!password.ok()) return password.status();
-  const bool in_address =
-      user == login.address_user && !login.address_password.empty();
-  if (in_address && login.password_file.empty()) {
-    password = login.address_password;
-  }
   if (password->empty()) {
     return MakeFailure(
         ExitCode::kUsage,
-        absl::StrCat("user '", OneLine(user), "' has no password"),
+        absl::StrCat("user '", OneLine(login.user), "' has no password"),
         "set KELPMQ_PASSWORD, or put it into a file: --password-file FILE");
   }
-  return absl::StrCat("Basic ",
-                      absl::Base64Escape(absl::StrCat(user, ":", *password)));
+  return absl::StrCat(
+      "Basic ", absl::Base64Escape(absl::StrCat(login.user, ":", *password)));
 }
 
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadTls(
@@ -144,11 +133,11 @@ class AuthorizationFactory
 absl::StatusOr<Credentials> ReadCredentials(const TlsOptions& tls,
                                             const LoginOptions& login) {
   Credentials credentials;
-  credentials.server_name = tls.server_name;
   absl::StatusOr<std::string> authorization = ReadAuthorization(login);
   if (!authorization.ok()) return authorization.status();
   credentials.authorization = *std::move(authorization);
-  if (tls.enabled || !tls.ca.empty() || !tls.server_name.empty()) {
+  if (tls.enabled) {
+    credentials.server_name = tls.server_name;
     auto channel = ReadTls(tls);
     if (!channel.ok()) return channel.status();
     credentials.channel = *std::move(channel);

@@ -14,7 +14,7 @@ namespace kelpmq::service::cli {
 
 // How to know the broker, as files in PEM form.
 struct TlsOptions {
-  bool enabled = false;  // implied by ca and server_name
+  bool enabled = false;  // false: the others are of no use
   std::string ca;        // empty: the system's
   std::string certificate;
   std::string key;
@@ -25,11 +25,10 @@ struct TlsOptions {
 // command line, which everybody on the machine can read.
 struct LoginOptions {
   std::string user;
-  // Of the address, if it says them; what the others say counts more.
-  std::string address_user;
-  std::string address_password;
-  std::string password_file;  // empty: KELPMQ_PASSWORD
-  std::string token_file;     // empty: KELPMQ_TOKEN
+  std::string password;
+  std::string password_file;  // instead of the password
+  std::string token;
+  std::string token_file;  // instead of the token
 };
 
 // What calls carry, read and ready.
@@ -39,8 +38,9 @@ struct Credentials {
   std::string authorization;  // of each call's metadata; empty: none
 };
 
-// Reads the files and the environment. A failure with exit code kUsage: a file
-// that cannot be read, a user without a password, a user and a token.
+// Reads the files. A failure with exit code kUsage: a file that cannot be read
+// or does not hold what it should, a user without a password, a user and a
+// token.
 absl::StatusOr<Credentials> ReadCredentials(const TlsOptions& tls,
                                             const LoginOptions& login);
 

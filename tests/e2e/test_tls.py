@@ -224,6 +224,18 @@ def test_the_command_line_speaks_tls(encrypted, folder):
     assert missing.returncode == 64 and "/none" in missing.stderr
 
 
+def test_a_scheme_says_whether_there_is_tls_whatever_is_exported(encrypted, broker, folder):
+    ca = str(folder / "ca.pem")
+    exported = {"KELPMQ_TLS": "1", "KELPMQ_TLS_CA": ca, "KELPMQ_TLS_SERVER_NAME": "example.org"}
+    plain = f"kelpmq://{broker.address}"
+    assert command_line("status", "--address", plain, **exported).returncode == 0
+    assert command_line("status", "--address", plain, "--tls-ca", ca).returncode == 69
+    assert command_line("status", "--address", f"kelpmq://{encrypted.address}", "--tls-ca", ca).returncode == 0
+    encrypted_url = ("--address", f"kelpmqs://{encrypted.address}")
+    assert command_line("status", *encrypted_url, KELPMQ_TLS="0", KELPMQ_TLS_CA=ca).returncode == 0
+    assert cli(broker, "status", KELPMQ_TLS="maybe").stderr.startswith("kelpmq: KELPMQ_TLS: 'maybe'")
+
+
 def test_the_command_line_shows_a_certificate(mutual, folder):
     ca = ["--tls-ca", str(folder / "ca.pem")]
     assert cli(mutual, "status", *ca, *files(folder, "client")).returncode == 0

@@ -85,6 +85,30 @@ def test_an_address_may_say_who_calls(kelpmq, guarded, name):
     kelpmq("delete", "queue", name, "--address", url, **nobody)
 
 
+def test_an_address_wins_over_the_other_variables(kelpmq, guarded, name, tmp_path):
+    url = f"kelpmq://root:{users.password_of('root')}@{guarded.address}/%2F"
+    others = {"KELPMQ_USER": "other", "KELPMQ_PASSWORD": "wrong", "KELPMQ_PASSWORD_FILE": "/none", "KELPMQ_TOKEN": "t",
+              "KELPMQ_VHOST": "other", "KELPMQ_TLS": "1", "KELPMQ_TLS_CA": "/none"}
+    kelpmq("declare", "queue", name, "--address", url, **others)
+    kelpmq("publish", "-r", name, "x", KELPMQ_ADDRESS=url, **others)
+    assert kelpmq("consume", name, "--count", "1", "--address", url, **others).out == "x\n"
+    secret = tmp_path / "secret"
+    secret.write_text("wrong\n")
+    wrong = kelpmq("status", "--address", url, "--password-file", str(secret), code=1, **others)
+    assert "BAD_CREDENTIALS" in wrong.err
+    assert "VHOST_NOT_FOUND" in kelpmq("list", "queues", "--address", url, "--vhost", "nope", code=1, **others).err
+    kelpmq("delete", "queue", name, "--address", url, **others)
+
+
+def test_an_option_wins_over_the_variable_of_another_login(as_root, guarded, tmp_path):
+    # Both of one source contradict each other, of two sources they do not.
+    as_root("status", "--user", "root", KELPMQ_TOKEN="t")
+    token = tmp_path / "token"
+    token.write_text("t\n")
+    assert "BAD_CREDENTIALS" in as_root("status", "--token-file", str(token), code=1).err
+    assert "a user and a token" in as_root("status", "--user", "root", "--token-file", str(token), code=64).err
+
+
 def test_a_user_without_tags_sees_the_status(as_root, name):
     as_root("user", "put", name, KELPMQ_NEW_PASSWORD="x")
     as_them = {"KELPMQ_USER": name, "KELPMQ_PASSWORD": "x", "KELPMQ_PASSWORD_FILE": ""}
