@@ -58,6 +58,7 @@ void AddClientCommands(CLI::App* app, int* exit_code) {
   cli::AddStatusCommand(app, exit_code);
   cli::AddHealthcheckCommand(app, exit_code);
   cli::AddPerfCommand(app, exit_code);
+  cli::AddAdvanceClockCommand(app, exit_code);
   cli::AddCompletionCommand(app, exit_code);
   cli::AddHelpCommand(app, exit_code);
 }

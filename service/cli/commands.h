@@ -17,6 +17,7 @@ void AddListCommands(CLI::App* app, int* exit_code);
 void AddUserLists(CLI::App* list_group, int* exit_code);
 void AddStatusCommand(CLI::App* app, int* exit_code);
 void AddHealthcheckCommand(CLI::App* app, int* exit_code);
+void AddAdvanceClockCommand(CLI::App* app, int* exit_code);
 void AddPolicyCommands(CLI::App* app, int* exit_code);
 void AddPerfCommand(CLI::App* app, int* exit_code);
 void AddVhostCommands(CLI::App* app, int* exit_code);

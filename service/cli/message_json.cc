@@ -6,7 +6,9 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "service/base/utf8.h"
+#include "service/cli/timestamp.h"
 #include "service/cli/value_json.h"
 
 namespace kelpmq::service::cli {
@@ -91,6 +93,16 @@ absl::Status ReadKey(const std::string& key, const Json& json,
                               message->mutable_body())) {
       return Wrong(key, "base64");
     }
+    return absl::OkStatus();
+  }
+  if (key == "deliver_time") {
+    absl::Time time;
+    if (!json.is_string() ||
+        !absl::ParseTime(absl::RFC3339_full, json.get<std::string>(), &time,
+                         /*err=*/nullptr)) {
+      return Wrong(key, "a time such as \"2030-01-31T12:00:00Z\"");
+    }
+    SetTimestamp(time, item->mutable_deliver_time());
     return absl::OkStatus();
   }
   if (key == "headers") return ReadHeaders(json, message);

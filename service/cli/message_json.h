@@ -15,7 +15,8 @@ namespace kelpmq::service::cli {
 nlohmann::ordered_json JsonOf(const v1::Delivery& delivery);
 
 // A message to publish from one line of JSON: {"exchange"?, "routing_key"?,
-// "body" | "body_base64"?, "headers"?, properties...}. Keys that only
+// "body" | "body_base64"?, "headers"?, "deliver_time"? (RFC 3339),
+// properties...}. Keys that only
 // deliveries have are ignored.
 // Errors: not JSON, a key that is not known, a value of the wrong type.
 absl::StatusOr<v1::PublishItem> ItemOf(absl::string_view line);

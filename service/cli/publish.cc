@@ -15,6 +15,7 @@
 #include "service/cli/hints.h"
 #include "service/cli/publish_input.h"
 #include "service/cli/text.h"
+#include "service/cli/timestamp.h"
 #include "service/cli/value_json.h"
 
 namespace kelpmq::service::cli {
@@ -33,6 +34,7 @@ struct PublishFlags {
   std::vector<std::string> bodies;
   std::string jsonl;
   ConfirmedPublisher::Options routing;
+  absl::Duration deliver_in = absl::ZeroDuration();
   std::vector<std::string> headers;
   bool persistent = false;
   std::string content_type;
@@ -124,8 +126,10 @@ class Progress {
 };
 
 // Sends all that the input has. The status is the input's.
-absl::Status SendAll(PublishInput* input, ConfirmedPublisher* publisher,
-                     Output* output) {
+//   deliver_in: how long a message waits that does not say when it is due.
+absl::Status SendAll(PublishInput* input, absl::Duration deliver_in,
+                     ConfirmedPublisher* publisher, Output* output) {
+  const RealClock clock;
   Progress progress(output);
   for (bool more = true; more;) {
     std::vector<InputMessage> batch;
@@ -138,6 +142,10 @@ absl::Status SendAll(PublishInput* input, ConfirmedPublisher* publisher,
         failure = message.status();
         more = false;
         break;
+      }
+      v1::PublishItem* const item = &(*message)->item;
+      if (deliver_in > absl::ZeroDuration() && !item->has_deliver_time()) {
+        SetTimestamp(clock.Now() + deliver_in, item->mutable_deliver_time());
       }
       bytes += (*message)->item.message().body().size();
       batch.push_back(**std::move(message));
@@ -211,12 +219,19 @@ void PrintTotals(const PublishTotals& totals, Output* output) {
 
 absl::Status Publish(const PublishFlags& flags, Connection* connection,
                      Output* output) {
+  if (flags.routing.mandatory && flags.deliver_in > absl::ZeroDuration()) {
+    return MakeFailure(ExitCode::kUsage,
+                       "--mandatory and --deliver-in exclude each other",
+                       "whether a queue takes a message shows when it is "
+                       "routed, after the confirm");
+  }
   absl::StatusOr<std::unique_ptr<PublishInput>> input = InputOf(flags);
   if (!input.ok()) return input.status();
   ConfirmedPublisher publisher(connection, output, flags.routing);
   absl::Status status = publisher.Start();
   if (!status.ok()) return status;
-  const absl::Status input_status = SendAll(input->get(), &publisher, output);
+  const absl::Status input_status =
+      SendAll(input->get(), flags.deliver_in, &publisher, output);
   status = publisher.Finish();
   const PublishTotals totals = publisher.totals();
   output->ClearProgress();
@@ -284,6 +299,7 @@ void AddPublishCommand(CLI::App* app, int* exit_code) {
       {"kelpmq publish --routing-key jobs hello        # to the queue 'jobs'",
        "kelpmq publish --exchange logs --routing-key app.web.error 'it broke'",
        "kelpmq publish --routing-key jobs 'first' 'second' --persistent",
+       "kelpmq publish --routing-key jobs --deliver-in 15m 'again'",
        "tail -f app.log | kelpmq publish --exchange logs --routing-key app -",
        "kelpmq get jobs --count 100 --json > saved.jsonl",
        "kelpmq publish --jsonl saved.jsonl             # back where they were"},
@@ -291,10 +307,9 @@ void AddPublishCommand(CLI::App* app, int* exit_code) {
       "line) or\n"
       "from --jsonl. A line for --jsonl has exchange, routing_key, body or "
       "body_base64,\n"
-      "headers and properties by the API's names; what it leaves out comes "
-      "from "
-      "the\n"
-      "options:\n"
+      "headers, deliver_time (as 2030-01-31T12:00:00Z) and properties by the "
+      "API's\n"
+      "names; what it leaves out comes from the options:\n"
       "  {\"routing_key\": \"jobs\", \"body\": \"hello\", \"headers\": {\"n\": "
       "1}, \"priority\": 5}");
   command
@@ -318,6 +333,8 @@ void AddPublishCommand(CLI::App* app, int* exit_code) {
       ->type_name("KEY");
   command->add_flag("--mandatory", flags->routing.mandatory,
                     "A message that is routed to no queue fails");
+  AddDuration(command, "--deliver-in", &flags->deliver_in,
+              "Route the messages so much later: 5, 500ms, 1m");
   command
       ->add_option("--jsonl", flags->jsonl,
                    "File with a JSON object a line; '-' is standard input")

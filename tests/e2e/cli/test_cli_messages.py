@@ -1,5 +1,6 @@
 """publish, get and consume."""
 import base64
+import datetime
 import json
 import signal
 import subprocess
@@ -239,3 +240,35 @@ def test_messages_that_could_not_be_printed_are_not_acknowledged(kelpmq, queue):
         assert b"cannot write to standard output" in done.stderr
     state = kelpmq.queue_state(queue)
     assert (state["messages_ready"], state["messages_unacked"]) == (1, 0)
+
+
+def test_messages_are_delivered_later(still_broker, kelpmq, name):
+    timed = type(kelpmq)(still_broker.address)
+    timed("declare", "queue", name)
+    # Far from each other: the broker's clock stands, and the command takes the real one.
+    timed("publish", "-r", name, "--deliver-in", "1h", "in an hour")
+    lines = ({"routing_key": name, "body": "at a time", "deliver_time": "2000-01-01T00:00:00Z"},
+             {"routing_key": name, "body": "in two hours, as the option says"})
+    timed("publish", "--jsonl", "-", "--deliver-in", "2h", stdin="\n".join(map(json.dumps, lines)))
+    bodies = [message["body"] for message in timed("get", name, "--count", "9", "--ack", "--json").json_lines]
+    assert bodies == ["at a time"]
+    timed("get", name, "--ack", code=2)
+    assert timed("advance-clock", "90m").out.startswith("the broker's clock shows 20")
+    assert timed("get", name, "--ack").out == "in an hour\n"
+    timed("get", name, "--ack", code=2)
+    timed("advance-clock", "90m")
+    assert timed("get", name, "--ack").out == "in two hours, as the option says\n"
+
+
+def test_advance_clock_tells_the_time(still_broker, kelpmq):
+    def time_after(move: str) -> datetime.datetime:
+        shown = type(kelpmq)(still_broker.address)("advance-clock", move, "--json").json["current_time"]
+        return datetime.datetime.fromisoformat(shown[:19])
+
+    start = time_after("0")
+    assert time_after("1h") - start == datetime.timedelta(hours=1)
+
+
+def test_a_wrong_deliver_time_is_explained(kelpmq):
+    line = json.dumps({"routing_key": "q", "deliver_time": "tomorrow"})
+    assert "'deliver_time' must be a time such as" in kelpmq("publish", "--jsonl", "-", stdin=line, code=1).err
