@@ -2,7 +2,6 @@
 
 #include <sys/types.h>
 
-#include <map>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -114,23 +113,19 @@ void AddLogFlags(CLI::App* command, ServeFlags* flags) {
       "--log-level")
       ->type_name("LEVEL")
       ->default_str("info")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, LogLevel>{
-                                              {"debug", LogLevel::kDebug},
-                                              {"info", LogLevel::kInfo},
-                                              {"warning", LogLevel::kWarning},
-                                              {"error", LogLevel::kError},
-                                              {"none", LogLevel::kNone}})
-                      .description(""));
+      ->transform(cli::OneOf<LogLevel>({{"debug", LogLevel::kDebug},
+                                        {"info", LogLevel::kInfo},
+                                        {"warning", LogLevel::kWarning},
+                                        {"error", LogLevel::kError},
+                                        {"none", LogLevel::kNone}}));
   WithEnvironment(
       command->add_option("--log-format", flags->log_format,
                           "How it is written: text, or json, an object a line"),
       "--log-format")
       ->type_name("FORMAT")
       ->default_str("text")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, LogFormat>{
-                                              {"text", LogFormat::kText},
-                                              {"json", LogFormat::kJson}})
-                      .description(""));
+      ->transform(cli::OneOf<LogFormat>(
+          {{"text", LogFormat::kText}, {"json", LogFormat::kJson}}));
 }
 
 }  // namespace
@@ -184,9 +179,7 @@ void AddServeFlags(CLI::App* command, ServeFlags* flags) {
                           "known"),
       "--strict-rabbitmq")
       ->type_name("VERSION")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, Strictness>{
-                                              {"4.3", Strictness::kRabbitMq43}})
-                      .description(""));
+      ->transform(cli::OneOf<Strictness>({{"4.3", Strictness::kRabbitMq43}}));
   WithEnvironment(
       command->add_flag("--manual-clock", flags->broker.manual_clock,
                         "For tests: time to live, delays, expiry and leases "

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -104,7 +105,7 @@ void AddClientFlags(CLI::App* command, ClientFlags* flags, VhostFlag vhost) {
                    "auto (default: on a terminal, unless NO_COLOR is set), "
                    "always or never")
       ->type_name("WHEN")
-      ->check(CLI::IsMember({"auto", "always", "never"}).description(""))
+      ->check(OneOf({"auto", "always", "never"}))
       ->group(kConnectionGroup);
 }
 
@@ -202,6 +203,17 @@ CLI::Validator UpToAYear(Zero zero) {
         return absl::StrCat("'", text, "' is no length of time",
                             zero == Zero::kRefused ? " above 0" : "",
                             ", of a year at most; try 5, 500ms or 1m");
+      },
+      /*validator_desc=*/"");
+}
+
+CLI::Validator OneOf(std::vector<std::string> words) {
+  return CLI::Validator(
+      [words = std::move(words)](std::string& text) -> std::string {
+        if (absl::c_linear_search(words, text)) return "";
+        return absl::StrCat("'", OneLine(text), "' is not known; ",
+                            words.size() == 1 ? "there is only " : "one of: ",
+                            absl::StrJoin(words, ", "));
       },
       /*validator_desc=*/"");
 }

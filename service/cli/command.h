@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -62,6 +63,27 @@ CLI::Validator WholeNumber(uint64_t min, uint64_t max);
 // A check of a length of time: above 0, or 0 too, and at most a year.
 enum class Zero { kAllowed, kRefused };
 CLI::Validator UpToAYear(Zero zero);
+
+// Checks of an option that takes one of a few words; a mistake is answered with
+// all of them. The second puts the value of the word in its place.
+CLI::Validator OneOf(std::vector<std::string> words);
+template <typename Enum>
+CLI::Validator OneOf(std::vector<std::pair<std::string, Enum>> choices) {
+  std::vector<std::string> words;
+  for (const auto& choice : choices) words.push_back(choice.first);
+  return CLI::Validator(
+      [choices = std::move(choices),
+       known = OneOf(std::move(words))](std::string& text) -> std::string {
+        std::string mistake = known(text);
+        for (const auto& [word, value] : choices) {
+          if (text != word) continue;
+          text = std::to_string(static_cast<int64_t>(value));
+          break;
+        }
+        return mistake;
+      },
+      /*validator_desc=*/"");
+}
 
 // --help that fits a terminal of 80 columns, with one blank line between groups
 // and with defaults and environment variables behind the descriptions instead

@@ -1,5 +1,4 @@
 // `policy put` and `policy delete`.
-#include <map>
 #include <string>
 #include <vector>
 
@@ -88,16 +87,13 @@ void AddPolicyCommands(CLI::App* app, int* exit_code) {
             "all (default), queues, classic_queues, quorum_queues, streams "
             "or exchanges")
         ->type_name("WHAT")
-        ->transform(
-            CLI::CheckedTransformer(
-                std::map<std::string, v1::PolicyTarget>{
-                    {"all", v1::POLICY_TARGET_ALL},
-                    {"queues", v1::POLICY_TARGET_QUEUES},
-                    {"exchanges", v1::POLICY_TARGET_EXCHANGES},
-                    {"classic_queues", v1::POLICY_TARGET_CLASSIC_QUEUES},
-                    {"quorum_queues", v1::POLICY_TARGET_QUORUM_QUEUES},
-                    {"streams", v1::POLICY_TARGET_STREAMS}})
-                .description(""));
+        ->transform(OneOf<v1::PolicyTarget>(
+            {{"all", v1::POLICY_TARGET_ALL},
+             {"queues", v1::POLICY_TARGET_QUEUES},
+             {"exchanges", v1::POLICY_TARGET_EXCHANGES},
+             {"classic_queues", v1::POLICY_TARGET_CLASSIC_QUEUES},
+             {"quorum_queues", v1::POLICY_TARGET_QUORUM_QUEUES},
+             {"streams", v1::POLICY_TARGET_STREAMS}}));
     AddClientFlags(command, &flags->client);
     OnRun(command, std::move(flags), exit_code, &PutPolicy);
   }
