@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -17,6 +18,9 @@ namespace {
 
 constexpr absl::string_view kDefaultPort = ":50672";
 constexpr absl::string_view kDefaultHost = "127.0.0.1";
+
+constexpr int kHighestPort = 65535;
+constexpr absl::string_view kNoPort = "its port is no number from 1 to 65535";
 
 constexpr absl::string_view kPlain = "kelpmq";
 constexpr absl::string_view kTls = "kelpmqs";
@@ -28,6 +32,13 @@ std::string WithPort(absl::string_view host) {
                             ? absl::StrContains(host, "]:")
                             : absl::StrContains(host, ":");
   return absl::StrCat(host, has_port ? "" : kDefaultPort);
+}
+
+// Of HOST:PORT. gRPC would take 65537 for 1.
+bool HasValidPort(absl::string_view target) {
+  int port = 0;
+  return absl::SimpleAtoi(target.substr(target.rfind(':') + 1), &port) &&
+         port > 0 && port <= kHighestPort;
 }
 
 bool IsOfGrpc(absl::string_view text) {
@@ -84,7 +95,9 @@ absl::StatusOr<Address> ParseUrl(const std::string& url) {
   const std::unique_ptr<evhttp_uri, decltype(&evhttp_uri_free)> uri(
       evhttp_uri_parse(url.c_str()), &evhttp_uri_free);
   if (uri == nullptr) {
-    return NoAddress(url, "no URL (are user and password percent-encoded?)");
+    return NoAddress(url,
+                     "no URL (is the port up to 65535, are user and password "
+                     "percent-encoded?)");
   }
   const std::string scheme = Text(evhttp_uri_get_scheme(uri.get()));
   const std::string host = Text(evhttp_uri_get_host(uri.get()));
@@ -103,11 +116,16 @@ absl::StatusOr<Address> ParseUrl(const std::string& url) {
     address.target = absl::StrCat("unix:", Decoded(path));
     return address;
   }
+  if (scheme == "amqp" || scheme == "amqps") {
+    return NoAddress(url,
+                     absl::StrCat("KelpMQ speaks gRPC: write ",
+                                  scheme == "amqp" ? kPlain : kTls, "://"));
+  }
   if (scheme != kPlain && scheme != kTls) {
     return NoAddress(url, absl::StrCat("the scheme is none of ", kPlain, ", ",
                                        kTls, ", ", kUnix));
   }
-  if (port == 0) return NoAddress(url, "no such port");
+  if (port == 0 || port > kHighestPort) return NoAddress(url, kNoPort);
   address.tls = scheme == kTls;
   address.target = absl::StrCat(
       host.empty() ? kDefaultHost : absl::string_view(host),
@@ -127,6 +145,10 @@ absl::StatusOr<Address> ParseAddress(const std::string& text) {
     return ParseUrl(text);
   } else {
     address.target = WithPort(text);
+    if (!HasValidPort(address.target)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", text, "': ", kNoPort));
+    }
   }
   return address;
 }

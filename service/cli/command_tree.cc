@@ -1,7 +1,10 @@
 #include "service/cli/command_tree.h"
 
+#include <iterator>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "service/base/exchange_type_names.h"
 
 namespace kelpmq::service::cli {
 namespace {
@@ -17,7 +20,9 @@ struct KnownChoices {
 const std::vector<KnownChoices>& AllKnownChoices() {
   static const auto& known = *new std::vector<KnownChoices>{
       {"", "--color", {"auto", "always", "never"}},
-      {"declare exchange", "--type", {"direct", "fanout", "topic", "headers"}},
+      {"declare exchange",
+       "--type",
+       {std::begin(kExchangeTypes), std::end(kExchangeTypes)}},
       {"perf", "--exchange-type", {"direct", "fanout", "topic", "headers"}},
       {"declare queue",
        "--overflow",

@@ -65,6 +65,7 @@ Target Connection::target() const {
   Target target = {options_.address, options_.vhost};
   target.has_tls = credentials_.ok() && credentials_->channel != nullptr;
   target.has_login = credentials_.ok() && !credentials_->authorization.empty();
+  target.has_token = target.has_login && options_.login.user.empty();
   return target;
 }
 

@@ -2,6 +2,11 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/support/client_interceptor.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
 
 #include <cerrno>
 #include <cstring>
@@ -74,6 +79,36 @@ absl::StatusOr<std::string> ReadAuthorization(const LoginOptions& login) {
       "Basic ", absl::Base64Escape(absl::StrCat(login.user, ":", *password)));
 }
 
+// An encrypted key would have gRPC ask on the terminal; it has no password.
+int NoPassword(char*, int, int, void*) { return -1; }
+
+// gRPC itself would only fail at the handshake, and not say why.
+absl::Status CheckPem(absl::string_view option, const std::string& path,
+                      const std::string& pem) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
+  const bool is_key = option == "--tls-key";
+  bool found = false;
+  if (is_key) {
+    EVP_PKEY* const key =
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, &NoPassword, nullptr);
+    found = key != nullptr;
+    EVP_PKEY_free(key);
+  } else {
+    X509* const certificate =
+        PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr);
+    found = certificate != nullptr;
+    X509_free(certificate);
+  }
+  ERR_clear_error();
+  if (found) return absl::OkStatus();
+  return MakeFailure(
+      ExitCode::kUsage,
+      absl::StrCat(option, " ", OneLine(path),
+                   is_key ? ": holds no unencrypted private key in PEM form"
+                          : ": holds no certificate in PEM form"));
+}
+
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadTls(
     const TlsOptions& tls) {
   grpc::SslCredentialsOptions options;
@@ -89,6 +124,8 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> ReadTls(
     if (file.first->empty()) continue;
     absl::StatusOr<std::string> pem = ReadFile(option, *file.first);
     if (!pem.ok()) return pem.status();
+    absl::Status check = CheckPem(option, *file.first, *pem);
+    if (!check.ok()) return check;
     *file.second = *std::move(pem);
   }
   return grpc::SslCredentials(options);

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "service/base/exchange_type_names.h"
 #include "service/cli/command.h"
 #include "service/cli/commands.h"
 #include "service/cli/text.h"
@@ -161,10 +163,8 @@ void AddDeclareExchange(CLI::App* group, int* exit_code) {
   command->add_option("NAME", flags->name, "Name of the exchange")->required();
   command
       ->add_option("--type", flags->type,
-                   "direct (default), fanout, topic, headers, "
-                   "x-consistent-hash, x-modulus-hash, x-random, "
-                   "x-local-random, x-recent-history, "
-                   "x-message-deduplication or x-delayed-message")
+                   absl::StrCat("One of ", absl::StrJoin(kExchangeTypes, ", "),
+                                " (default direct)"))
       ->type_name("TYPE");
   command->add_flag("--durable", flags->durable,
                     "Survives a restart of a durable broker");

@@ -95,7 +95,8 @@ constexpr HandshakeHint kHandshakeHints[] = {
     {"Failed parsing HTTP/2", false,
      "if it wants TLS: --tls, or --tls-ca FILE"},
     {"wrong version number", true,
-     "what listens there does not speak TLS: leave out --tls and --tls-ca"},
+     "what listens there does not speak TLS: write kelpmq:// instead of "
+     "kelpmqs://, leave out --tls and --tls-ca, unset KELPMQ_TLS"},
     {"certificate verify failed", true,
      "say who vouches for its certificate: --tls-ca FILE"},
     {"is not in peer certificate", true,
@@ -219,7 +220,9 @@ FailureReport Explain(const absl::Status& status, const Target& target) {
         }
       });
   report.hint = PayloadOf(status, kHint);
-  if (report.hint.empty()) report.hint = HintFor(reason, facts, target);
+  if (report.hint.empty()) {
+    report.hint = HintFor(reason, status.message(), facts, target);
+  }
   return report;
 }
 

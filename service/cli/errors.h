@@ -65,6 +65,7 @@ struct Target {
   std::string vhost;  // empty: the broker's default
   bool has_tls = false;
   bool has_login = false;
+  bool has_token = false;  // and no user
 };
 
 FailureReport Explain(const absl::Status& status, const Target& target);

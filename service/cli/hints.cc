@@ -1,6 +1,9 @@
 #include "service/cli/hints.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "service/base/exchange_type_names.h"
 #include "service/cli/text.h"
 
 namespace kelpmq::service::cli {
@@ -12,8 +15,6 @@ struct FixedHint {
   absl::string_view text;
 };
 constexpr FixedHint kFixedHints[] = {
-    {"EXCHANGE_TYPE_UNKNOWN",
-     "the types are direct, fanout, topic and headers"},
     {"RESERVED_NAME",
      "names that start with 'amq.' are the broker's: choose "
      "another one"},
@@ -44,6 +45,16 @@ constexpr FixedHint kFixedHints[] = {
      "one of them"},
 };
 
+// Hints for causes that share their reason with others, by a part of the text.
+struct CauseHint {
+  absl::string_view sign;
+  absl::string_view text;
+};
+constexpr CauseHint kCauseHints[] = {
+    {"`transient_nonexcl_queues`", "make the queue durable: --durable"},
+    {"invalid property 'non-durable'", "make the queue durable: --durable"},
+};
+
 std::string FactOf(const ErrorFacts& facts, absl::string_view key) {
   const auto found = facts.find(std::string(key));
   return found == facts.end() ? "" : found->second;
@@ -64,8 +75,18 @@ std::string VhostOption(const Target& target) {
              : absl::StrCat(" --vhost ", ShellWord(target.vhost));
 }
 
-std::string HintFor(absl::string_view reason, const ErrorFacts& facts,
-                    const Target& target) {
+std::string HintFor(absl::string_view reason, absl::string_view text,
+                    const ErrorFacts& facts, const Target& target) {
+  constexpr absl::string_view kPrefixedSetting = "policy setting 'x-";
+  if (const size_t at = text.find(kPrefixedSetting);
+      at != absl::string_view::npos) {
+    const absl::string_view rest = text.substr(at + kPrefixedSetting.size());
+    return absl::StrCat("policy settings have no x-: ",
+                        OneLine(rest.substr(0, rest.find('\''))));
+  }
+  for (const CauseHint& cause : kCauseHints) {
+    if (absl::StrContains(text, cause.sign)) return std::string(cause.text);
+  }
   const std::string vhost = VhostOption(target);
   if (reason == "QUEUE_NOT_FOUND") {
     return absl::StrCat("declare it: kelpmq declare queue ",
@@ -80,6 +101,9 @@ std::string HintFor(absl::string_view reason, const ErrorFacts& facts,
         target.vhost.empty() ? "NAME" : ShellWord(target.vhost);
     return absl::StrCat("make it: kelpmq vhost put ", name,
                         "; see what there is: kelpmq list vhosts");
+  }
+  if (reason == "EXCHANGE_TYPE_UNKNOWN") {
+    return absl::StrCat("the types are ", absl::StrJoin(kExchangeTypes, ", "));
   }
   if (reason == "INEQUIVALENT_ARGUMENT") {
     const bool is_queue = FactOf(facts, "exchange").empty();
@@ -103,6 +127,9 @@ std::string HintFor(absl::string_view reason, const ErrorFacts& facts,
                         NameOr(facts, "queue", "QUEUE"), vhost);
   }
   if (reason == "BAD_CREDENTIALS") {
+    if (target.has_token) {
+      return "check the token: has it run out, is it of another broker?";
+    }
     return target.has_login
                ? "check user and password"
                : "log in: --user NAME, with the password in KELPMQ_PASSWORD or "

@@ -9,8 +9,9 @@
 namespace kelpmq::service::cli {
 
 // What to do next about an error with this reason; empty if nobody can say.
-std::string HintFor(absl::string_view reason, const ErrorFacts& facts,
-                    const Target& target);
+//   text: what the broker says, where one reason has several causes.
+std::string HintFor(absl::string_view reason, absl::string_view text,
+                    const ErrorFacts& facts, const Target& target);
 
 // What commands in hints take on to reach the vhost of the command that failed:
 // " --vhost NAME", or nothing.

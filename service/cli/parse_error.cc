@@ -77,7 +77,7 @@ void ExplainOption(const CLI::App& command, const std::string& typed,
   }
   report->line =
       absl::StrCat("'", path, "' has no option '", OneLine(name), "'");
-  const std::string meant = cli::NearestName(name, OptionNames(command));
+  const std::string meant = cli::MeantOption(name, OptionNames(command));
   if (!meant.empty()) report->hint = DidYouMean(meant);
 }
 

@@ -30,6 +30,17 @@ constexpr OtherWord kOtherWords[] = {
     {"start", "serve"},      {"sub", "consume"},
     {"subscribe", "consume"}};
 
+// Options of RabbitMQ's PerfTest, and ours.
+struct OtherOption {
+  absl::string_view word;
+  absl::string_view option;
+};
+constexpr OtherOption kOtherOptions[] = {{"--time", "--seconds"},
+                                         {"--queue", "--use-queue"},
+                                         {"--confirm", "--confirm-window"},
+                                         {"--qos", "--prefetch"},
+                                         {"--multi-ack-every", "--ack-batch"}};
+
 }  // namespace
 
 std::string NearestName(absl::string_view typed,
@@ -58,6 +69,16 @@ std::string MeantCommand(absl::string_view typed, absl::string_view following,
   const std::string nearest = NearestName(words, commands);
   if (!nearest.empty() || following.empty()) return nearest;
   return NearestName(absl::StrCat(following, " ", words), commands);
+}
+
+std::string MeantOption(absl::string_view typed,
+                        const std::vector<std::string>& options) {
+  for (const OtherOption& other : kOtherOptions) {
+    if (other.word == typed && absl::c_linear_search(options, other.option)) {
+      return std::string(other.option);
+    }
+  }
+  return NearestName(typed, options);
 }
 
 }  // namespace kelpmq::service::cli

@@ -23,6 +23,11 @@ std::string NearestName(absl::string_view typed,
 std::string MeantCommand(absl::string_view typed, absl::string_view following,
                          const std::vector<std::string>& commands);
 
+// The option of a command, which has `options`, that was meant: a word of
+// RabbitMQ's PerfTest or a slip. Empty: nobody can say.
+std::string MeantOption(absl::string_view typed,
+                        const std::vector<std::string>& options);
+
 }  // namespace kelpmq::service::cli
 
 #endif  // KELPMQ_SERVICE_CLI_SUGGESTION_H_

@@ -212,9 +212,13 @@ absl::Status AddArguments(const std::vector<std::string>& words,
   for (const std::string& word : words) {
     const size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return MakeFailure(ExitCode::kUsage,
-                         absl::StrCat(flag, " '", word, "' is not KEY=VALUE"),
-                         absl::StrCat("as in ", flag, " x-max-length=1000"));
+      return MakeFailure(
+          ExitCode::kUsage,
+          absl::StrCat(flag, " '", word, "' is not KEY=VALUE"),
+          absl::StrCat("as in ",
+                       flag == "SETTING"
+                           ? "max-length=1000"
+                           : absl::StrCat(flag, " x-max-length=1000")));
     }
     const std::string key = word.substr(0, equals);
     const std::string text = word.substr(equals + 1);

@@ -4,8 +4,9 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "absl/algorithm/container.h"
 #include "service/base/error.h"
+#include "service/base/exchange_type_names.h"
 #include "service/exchange/deduplication_exchange.h"
 #include "service/exchange/delayed_exchange.h"
 #include "service/exchange/direct_exchange.h"
@@ -20,16 +21,6 @@
 namespace kelpmq::service {
 namespace {
 
-constexpr absl::string_view kConsistentHash = "x-consistent-hash";
-constexpr absl::string_view kDelayed = "x-delayed-message";
-constexpr absl::string_view kDeduplication = "x-message-deduplication";
-constexpr absl::string_view kRecentHistory = "x-recent-history";
-
-constexpr absl::string_view kPlainTypes[] = {
-    "direct",         "fanout",      "topic",          "headers",
-    "x-modulus-hash", "x-random",    "x-local-random", kConsistentHash,
-    kRecentHistory,   kDeduplication};
-
 constexpr absl::string_view kDelayedTypeArgument = "x-delayed-type";
 constexpr absl::string_view kHistoryLengthArgument = "x-recent-history-length";
 constexpr size_t kDefaultHistoryLength = 20;
@@ -39,17 +30,19 @@ const Value* FindArgument(const ExchangeSpec& spec, absl::string_view name) {
   return it == spec.arguments.end() ? nullptr : &it->second;
 }
 
+bool IsKnownType(absl::string_view type) {
+  return absl::c_linear_search(kExchangeTypes, type);
+}
+
+// One that routes by itself, not by the rules of another.
 bool IsPlainType(absl::string_view type) {
-  for (const absl::string_view known : kPlainTypes) {
-    if (known == type) return true;
-  }
-  return false;
+  return type != kDelayedType && IsKnownType(type);
 }
 
 // The type whose rules route a message: for a delayed exchange that of its
 // argument; empty if it has none that is valid.
 absl::string_view RoutingType(const ExchangeSpec& spec) {
-  if (spec.type != kDelayed) return spec.type;
+  if (spec.type != kDelayedType) return spec.type;
   const Value* const type = FindArgument(spec, kDelayedTypeArgument);
   const auto name = type == nullptr ? std::nullopt : StringOf(*type);
   return name.has_value() && IsPlainType(*name) ? *name : "";
@@ -78,14 +71,14 @@ std::unique_ptr<Exchange> MakePlain(absl::string_view type,
   if (type == "topic") return std::make_unique<TopicExchange>();
   if (type == "headers") return std::make_unique<HeadersExchange>();
   if (type == "x-modulus-hash") return std::make_unique<ModulusHashExchange>();
-  if (type == kConsistentHash) {
+  if (type == kConsistentHashType) {
     return std::make_unique<ConsistentHashExchange>(
         ParseHashSource(spec.arguments).value());
   }
-  if (type == kRecentHistory) {
+  if (type == kRecentHistoryType) {
     return std::make_unique<RecentHistoryExchange>(parts.history);
   }
-  if (type == kDeduplication) {
+  if (type == kDeduplicationType) {
     return std::make_unique<DeduplicationExchange>(
         parts.seen,
         ParseDeduplicationArguments(spec.arguments).value().cache_ttl);
@@ -96,8 +89,7 @@ std::unique_ptr<Exchange> MakePlain(absl::string_view type,
 }  // namespace
 
 absl::Status CheckExchangeType(absl::string_view type) {
-  return type == kDelayed || IsPlainType(type) ? absl::OkStatus()
-                                               : UnknownTypeError(type);
+  return IsKnownType(type) ? absl::OkStatus() : UnknownTypeError(type);
 }
 
 absl::Status CheckTypeArguments(const ExchangeSpec& spec) {
@@ -107,14 +99,16 @@ absl::Status CheckTypeArguments(const ExchangeSpec& spec) {
                            "Invalid argument, 'x-delayed-type' must be an "
                            "existing exchange type");
   }
-  if (type == kRecentHistory && !HistoryLength(spec).has_value()) {
+  if (type == kRecentHistoryType && !HistoryLength(spec).has_value()) {
     return InvalidArgument(
         kHistoryLengthArgument,
         "Invalid argument, 'x-recent-history-length' must be a positive "
         "integer");
   }
-  if (type == kConsistentHash) return ParseHashSource(spec.arguments).status();
-  if (type == kDeduplication) {
+  if (type == kConsistentHashType) {
+    return ParseHashSource(spec.arguments).status();
+  }
+  if (type == kDeduplicationType) {
     return ParseDeduplicationArguments(spec.arguments).status();
   }
   return absl::OkStatus();
@@ -125,11 +119,11 @@ ExchangeParts MakeParts(const ExchangeSpec& spec,
                         const Clock* clock) {
   ExchangeParts parts;
   parts.random = std::move(random);
-  if (RoutingType(spec) == kRecentHistory) {
+  if (RoutingType(spec) == kRecentHistoryType) {
     parts.history =
         std::make_shared<RecentHistory>(HistoryLength(spec).value_or(0));
   }
-  if (RoutingType(spec) == kDeduplication) {
+  if (RoutingType(spec) == kDeduplicationType) {
     const auto arguments = ParseDeduplicationArguments(spec.arguments);
     if (arguments.ok()) {
       parts.seen = std::make_shared<SeenValues>(arguments->cache_size, clock);
@@ -141,7 +135,7 @@ ExchangeParts MakeParts(const ExchangeSpec& spec,
 std::unique_ptr<Exchange> MakeExchange(const ExchangeSpec& spec,
                                        const ExchangeParts& parts) {
   auto exchange = MakePlain(RoutingType(spec), spec, parts);
-  if (spec.type != kDelayed) return exchange;
+  if (spec.type != kDelayedType) return exchange;
   return std::make_unique<DelayedExchange>(std::move(exchange));
 }
 

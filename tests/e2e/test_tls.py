@@ -222,6 +222,10 @@ def test_the_command_line_speaks_tls(encrypted, folder):
     assert command_line("status", **by_url).returncode == 0
     missing = cli(encrypted, "status", "--tls-ca", "/none")
     assert missing.returncode == 64 and "/none" in missing.stderr
+    no_certificate = cli(encrypted, "status", "--tls-ca", str(folder / "server.key"))
+    assert no_certificate.returncode == 64 and "holds no certificate in PEM form" in no_certificate.stderr
+    no_key = cli(encrypted, "status", *ca, "--tls-cert", str(folder / "server.pem"), "--tls-key", ca[1])
+    assert no_key.returncode == 64 and "holds no unencrypted private key in PEM form" in no_key.stderr
 
 
 def test_a_scheme_says_whether_there_is_tls_whatever_is_exported(encrypted, broker, folder):

@@ -29,6 +29,8 @@ def test_bash_completes_commands_options_and_values(kelpmq):
     assert complete_in_bash(kelpmq, "declare", "queue", "jobs", "--max-l") == ["--max-length", "--max-length-bytes"]
     assert complete_in_bash(kelpmq, "get", "jobs", "--color", "a") == ["auto", "always"]
     assert complete_in_bash(kelpmq, "declare", "exchange", "e", "--type", "t") == ["topic"]
+    assert "x-delayed-message" in complete_in_bash(kelpmq, "declare", "exchange", "e", "--type", "x-")
+    assert complete_in_bash(kelpmq, "publish", "--del") == ["--deliver-in"]
     assert complete_in_bash(kelpmq, "publish", "--exchange", "") == []
     assert "--listen" in complete_in_bash(kelpmq, "serve", "--l")
 
@@ -64,5 +66,5 @@ def test_fish_completes_commands_and_options(kelpmq):
 def test_scripts_know_every_command(kelpmq, shell):
     script = kelpmq("completion", shell).out
     for command in ("serve", "declare", "bind", "unbind", "publish", "get", "consume", "purge", "delete", "list", "policy", "vhost",
-                    "status", "healthcheck", "completion"):
+                    "status", "healthcheck", "advance-clock", "completion"):
         assert command in script

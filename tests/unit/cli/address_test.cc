@@ -75,11 +75,24 @@ TEST(ParseAddress, RefusesTheRest) {
   for (const char* text :
        {"", "amqp://h", "kelpmq://h:port", "kelpmq://h:99999", "kelpmq://h:0",
         "kelpmq+unix://h/x", "kelpmq+unix://", "kelpmq://h?x=1",
-        "kelpmq://h?vhost=a&x=1", "kelpmq://a b"}) {
+        "kelpmq://h?vhost=a&x=1", "kelpmq://a b", "h:0", "h:65536", "h:port",
+        "[::1]:99999", "kelpmq://h:65536"}) {
     EXPECT_EQ(ParseAddress(text).status().code(),
               absl::StatusCode::kInvalidArgument)
         << text;
   }
+}
+
+TEST(ParseAddress, TakesTheHighestPort) {
+  EXPECT_TRUE(ParseAddress("h:65535").ok());
+  EXPECT_TRUE(ParseAddress("kelpmqs://h:65535").ok());
+}
+
+TEST(ParseAddress, TellsWhoComesFromAmqpWhatToWrite) {
+  EXPECT_THAT(ParseAddress("amqp://h").status().message(),
+              HasSubstr("KelpMQ speaks gRPC: write kelpmq://"));
+  EXPECT_THAT(ParseAddress("amqps://h").status().message(),
+              HasSubstr("KelpMQ speaks gRPC: write kelpmqs://"));
 }
 
 TEST(ParseAddress, DoesNotShowThePasswordOfWhatIsNoAddress) {

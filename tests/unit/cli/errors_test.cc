@@ -61,6 +61,39 @@ TEST(Explain, TellsWhoIsNotLoggedInHowToLogIn) {
   EXPECT_THAT(Explain(refused, target).hint, HasSubstr("--user NAME"));
   target.has_login = true;
   EXPECT_EQ(Explain(refused, target).hint, "check user and password");
+  target.has_token = true;
+  EXPECT_THAT(Explain(refused, target).hint, HasSubstr("check the token"));
+}
+
+TEST(Explain, SaysThatABrokerMayNotSpeakTls) {
+  const absl::Status garbled = absl::UnavailableError(
+      "failed to connect to all addresses; last error: UNKNOWN: "
+      "ipv4:127.0.0.1:1: Ssl handshake failed: wrong version number");
+  Target target = {"127.0.0.1:1", ""};
+  target.has_tls = true;
+  const std::string hint = Explain(garbled, target).hint;
+  EXPECT_THAT(hint, HasSubstr("write kelpmq:// instead of kelpmqs://"));
+  EXPECT_THAT(hint, HasSubstr("KELPMQ_TLS"));
+}
+
+TEST(Explain, TellsCausesOfOneReasonApart) {
+  const Target target = {"127.0.0.1:1", ""};
+  const auto hint = [&target](absl::string_view reason,
+                              absl::string_view text) {
+    return Explain(StatusOfItem(3, reason, text, 541), target).hint;
+  };
+  EXPECT_THAT(hint("FEATURE_UNSUPPORTED",
+                   "Feature `transient_nonexcl_queues` is deprecated."),
+              HasSubstr("--durable"));
+  EXPECT_THAT(
+      hint("FEATURE_UNSUPPORTED", "Feature `global_qos` is deprecated."),
+      Not(HasSubstr("--durable")));
+  EXPECT_THAT(hint("INVALID_ARGUMENT_VALUE",
+                   "invalid property 'non-durable' for queue 'q'"),
+              HasSubstr("--durable"));
+  EXPECT_EQ(
+      hint("INVALID_VALUE", "policy setting 'x-message-ttl' is not recognised"),
+      "policy settings have no x-: message-ttl");
 }
 
 TEST(Explain, SendsWhatIsTooLargeForGrpcToTheLimits) {

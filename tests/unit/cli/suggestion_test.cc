@@ -40,5 +40,18 @@ TEST(MeantCommand, KnowsTheWordsOfOtherTools) {
   EXPECT_EQ(MeantCommand("sub", "", {"bash", "zsh"}), "");    // not there
 }
 
+TEST(MeantOption, KnowsTheWordsOfPerfTestWhereTheCommandHasTheLike) {
+  const std::vector<std::string> perf = {"--seconds",  "--use-queue",
+                                         "--queues",   "--confirm-window",
+                                         "--prefetch", "--ack-batch"};
+  EXPECT_EQ(MeantOption("--time", perf), "--seconds");
+  EXPECT_EQ(MeantOption("--queue", perf), "--use-queue");  // not --queues
+  EXPECT_EQ(MeantOption("--confirm", perf), "--confirm-window");
+  EXPECT_EQ(MeantOption("--qos", perf), "--prefetch");
+  EXPECT_EQ(MeantOption("--multi-ack-every", perf), "--ack-batch");
+  EXPECT_EQ(MeantOption("--time", {"--timeout"}), "");
+  EXPECT_EQ(MeantOption("--prefecth", perf), "--prefetch");
+}
+
 }  // namespace
 }  // namespace kelpmq::service::cli
