@@ -36,6 +36,8 @@ class Consumer : private ClientStream::Events {
   bool started() const { return started_ == subscriptions_.size(); }
   // Acknowledges all that has come, however little, and goes on doing so.
   void Flush();
+  // An ack for all that has come has been written, or is being.
+  bool all_acked() const { return unacked_ == 0; }
   void Close() { stream_.Close(); }
   void Cancel() { stream_.Cancel(); }
   bool over() const { return stream_.over(); }

@@ -107,6 +107,11 @@ class LoadRun {
     return std::all_of(publishers_.begin(), publishers_.end(),
                        [](const auto& publisher) { return publisher->idle(); });
   }
+  bool all_acked() const {
+    return std::all_of(
+        consumers_.begin(), consumers_.end(),
+        [](const auto& consumer) { return consumer->all_acked(); });
+  }
   void PublishAll(uint64_t messages, double rate);
   // Deliveries that the confirmed messages must lead to.
   uint64_t Expected() const {
@@ -302,6 +307,11 @@ void LoadRun::Drain() {
     is_cut_short = interrupts() >= enough;
   }
   for (const auto& consumer : consumers_) consumer->Flush();
+  // The last acks wait for the write under way.
+  const int64_t end_ns = SteadyNanos() + patience_ns();
+  while (!failed() && !all_acked() && SteadyNanos() < end_ns) {
+    loop_.RunOne(SteadyNanos() + kLookIntervalNs);
+  }
   result_.interrupted = stopped();
   FillCounts(is_cut_short);
 }

@@ -95,8 +95,7 @@ void AddLoadOptions(CLI::App* command, LoadOptions* load) {
                    "direct, fanout (each message to every queue), topic or "
                    "headers")
       ->type_name("TYPE")
-      ->check(CLI::IsMember({"direct", "fanout", "topic", "headers"})
-                  .description(""))
+      ->check(OneOf({"direct", "fanout", "topic", "headers"}).description(""))
       ->capture_default_str()
       ->group(kLoadGroup);
   command
