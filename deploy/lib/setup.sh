@@ -10,7 +10,7 @@ KELPMQ_BUILD_PACKAGES=(
   libcli11-dev libevent-dev libsodium-dev nlohmann-json3-dev libssl-dev libre2-dev libc-ares-dev zlib1g-dev)
 # ... and testing it besides.
 KELPMQ_TEST_PACKAGES=(
-  libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv zsh fish dpkg-dev openssl)
+  libgtest-dev libgmock-dev libbenchmark-dev python3 python3-venv zsh fish dpkg-dev file openssl)
 
 say() { printf '%s\n' "$*" >&2; }
 

@@ -47,6 +47,9 @@ def why_not() -> str:
         return f"not installed: {', '.join(missing)} (tests/run installs them)"
     if os.geteuid() != 0:
         return "needs root: namespaces and podman's store"
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    if all(mount.split()[4] != "/" for mount in mounts):
+        return "the root is no mount, as in a chroot: containers cannot change theirs there"
     return ""
 
 

@@ -25,7 +25,8 @@ def sources(package: str) -> pathlib.Path:
         FOLDER.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=FOLDER) as scratch:
             subprocess.run(
-                [sys.executable, "-m", "pip", "download", "-q", "--no-binary", ":all:", "--no-deps",
+                # What builds it comes as wheels: two of these at a time would share built ones.
+                [sys.executable, "-m", "pip", "download", "-q", "--no-binary", package, "--no-deps",
                  "-d", scratch, f"{package}=={version}"], check=True)
             archive, = pathlib.Path(scratch).glob("*.tar.gz")
             with tarfile.open(archive) as packed:
