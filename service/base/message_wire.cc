@@ -107,17 +107,13 @@ absl::Status ParseExpiration(absl::string_view text, uint64_t* milliseconds) {
         text,
         absl::StrCat("{leftover_string,", ErlangString(text.substr(i)), "}"));
   }
-  if (negative && (n != 0 || overflow)) {
+  const bool negative_number = negative && (n != 0 || overflow);
+  if (negative_number || overflow || n > kMaxExpiryMs) {
     absl::string_view number = text.substr(digits);
     while (number[0] == '0') number.remove_prefix(1);
-    return InvalidExpiration(text,
-                             absl::StrCat("{value_negative,-", number, "}"));
-  }
-  if (overflow || n > kMaxExpiryMs) {
-    absl::string_view number = text.substr(digits);
-    while (number[0] == '0') number.remove_prefix(1);
-    return InvalidExpiration(text,
-                             absl::StrCat("{value_too_large,", number, "}"));
+    const absl::string_view why =
+        negative_number ? "{value_negative,-" : "{value_too_large,";
+    return InvalidExpiration(text, absl::StrCat(why, number, "}"));
   }
   *milliseconds = n;
   return absl::OkStatus();

@@ -4,6 +4,7 @@
 
 #include "service/cli/command.h"
 #include "service/cli/commands.h"
+#include "service/cli/topology_json.h"
 #include "service/cli/value_json.h"
 
 namespace kelpmq::service::cli {
@@ -87,13 +88,7 @@ void AddPolicyCommands(CLI::App* app, int* exit_code) {
             "all (default), queues, classic_queues, quorum_queues, streams "
             "or exchanges")
         ->type_name("WHAT")
-        ->transform(OneOf<v1::PolicyTarget>(
-            {{"all", v1::POLICY_TARGET_ALL},
-             {"queues", v1::POLICY_TARGET_QUEUES},
-             {"exchanges", v1::POLICY_TARGET_EXCHANGES},
-             {"classic_queues", v1::POLICY_TARGET_CLASSIC_QUEUES},
-             {"quorum_queues", v1::POLICY_TARGET_QUORUM_QUEUES},
-             {"streams", v1::POLICY_TARGET_STREAMS}}));
+        ->transform(OneOf(PolicyTargets()));
     AddClientFlags(command, &flags->client);
     OnRun(command, std::move(flags), exit_code, &PutPolicy);
   }

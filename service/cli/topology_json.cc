@@ -10,21 +10,22 @@ absl::string_view NameOf(v1::DestinationType type) {
   return type == v1::DESTINATION_TYPE_EXCHANGE ? "exchange" : "queue";
 }
 
+const PolicyTargetNames& PolicyTargets() {
+  static const auto* const targets = new PolicyTargetNames{
+      {"all", v1::POLICY_TARGET_ALL},
+      {"queues", v1::POLICY_TARGET_QUEUES},
+      {"exchanges", v1::POLICY_TARGET_EXCHANGES},
+      {"classic_queues", v1::POLICY_TARGET_CLASSIC_QUEUES},
+      {"quorum_queues", v1::POLICY_TARGET_QUORUM_QUEUES},
+      {"streams", v1::POLICY_TARGET_STREAMS}};
+  return *targets;
+}
+
 absl::string_view NameOf(v1::PolicyTarget target) {
-  switch (target) {
-    case v1::POLICY_TARGET_QUEUES:
-      return "queues";
-    case v1::POLICY_TARGET_EXCHANGES:
-      return "exchanges";
-    case v1::POLICY_TARGET_CLASSIC_QUEUES:
-      return "classic_queues";
-    case v1::POLICY_TARGET_QUORUM_QUEUES:
-      return "quorum_queues";
-    case v1::POLICY_TARGET_STREAMS:
-      return "streams";
-    default:
-      return "all";
+  for (const auto& [name, known] : PolicyTargets()) {
+    if (known == target) return name;
   }
+  return "all";
 }
 
 Json JsonOf(const v1::Exchange& exchange) {

@@ -2,6 +2,9 @@
 #define KELPMQ_SERVICE_CLI_TOPOLOGY_JSON_H_
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "kelpmq/v1/admin.pb.h"
@@ -23,7 +26,10 @@ nlohmann::ordered_json JsonOf(const v1::TopicPermission& permission);
 
 // "queue" or "exchange".
 absl::string_view NameOf(v1::DestinationType type);
-// "all", "queues", "classic_queues", ...: as RabbitMQ's definitions have it.
+// What a policy applies to, by the names of RabbitMQ's definitions.
+using PolicyTargetNames = std::vector<std::pair<std::string, v1::PolicyTarget>>;
+const PolicyTargetNames& PolicyTargets();
+// "all", "queues", "classic_queues", ...
 absl::string_view NameOf(v1::PolicyTarget target);
 
 }  // namespace kelpmq::service::cli

@@ -123,6 +123,7 @@ class RoutingTable {
       absl::string_view exchange) const;
   // True if it was there (BIND-04). Errors: INVALID_NAME, DEFAULT_EXCHANGE.
   absl::StatusOr<bool> Unbind(const BindingSpec& binding);
+  // Whether Unbind would remove something.
   bool HasBinding(const BindingSpec& binding) const;
 
   // EXCHANGE_NOT_FOUND.
@@ -143,8 +144,9 @@ class RoutingTable {
   ExchangeEntry* FindEntry(absl::string_view name) const;
   ExchangeEntry* AddExchange(const ExchangeSpec& spec,
                              std::unique_ptr<Exchange> exchange);
-  // The destination that the binding names, or null.
+  // The binding of this identity (BIND-03), or null.
   Binding* FindBinding(const BindingSpec& binding) const;
+  // The destination that the binding names, or null.
   Destination* FindDestination(const BindingSpec& binding) const;
   // The exchange `name` for publishing: EXCHANGE_NOT_FOUND, INTERNAL_EXCHANGE.
   absl::StatusOr<const ExchangeEntry*> FindForPublish(
